@@ -1,0 +1,130 @@
+"""The settings of every stage, as frozen models; a recipe is a YAML file of them, and unknown keys are refused."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from codeblock.errors import UsageError, nearest
+
+
+class Settings(BaseModel):
+    """Base: immutable, no unknown keys."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ReadSettings(Settings):
+    """How input files become samples."""
+
+    format: str | None = Field(None, description="shape of the rows; detected when absent")
+    limit: int | None = Field(None, ge=1, description="read at most this many rows")
+    shard_rows: int = Field(256, ge=1, description="rows per shard, the unit of resuming")
+    max_line_bytes: int = Field(8 << 20, ge=1, description="a longer line is quarantined")
+    max_quarantined: float = Field(0.01, ge=0, le=1, description="a larger share of unreadable rows stops the run")
+
+
+class AnalyzeSettings(Settings):
+    """How responses become items and a data-flow graph."""
+
+    max_bytes: int = Field(1_000_000, ge=1, description="a longer response is rejected")
+    seconds: float = Field(2.0, gt=0, description="time limit of one sample's analysis")
+    workers: int | None = Field(None, ge=1, description="worker processes; as many as there are cores when absent")
+
+
+class ScoreSettings(Settings):
+    """How a frozen model scores the response tokens."""
+
+    model: str = Field(description="hub id, local directory or GGUF file")
+    dtype: Literal["auto", "bfloat16", "float32"] = Field(
+        "auto", description="of the forward pass; log-probabilities are float32"
+    )
+    device: str | None = Field(None, description="torch device; a GPU where there is one when absent")
+    max_length: int | None = Field(None, ge=2, description="tokens; longer samples are rejected; the model's context when absent")
+    batch_tokens: int = Field(2048, ge=1, description="tokens per forward pass")
+
+
+class SelectSettings(Settings):
+    """Which tokens are supervised (METHOD E to J). Everything here can be changed with ``--reuse``."""
+
+    strategy: str = Field("codeblock", description="name of a selection strategy")
+    budget: float = Field(0.4, gt=0, description="of the response tokens: a fraction up to 1, a count above 1")
+    scope: Literal["global", "sample"] = Field("global", description="what the budget is shared by")
+    q: float = Field(0.7, gt=0, le=1, description="exponent of the generalised cross-entropy")
+    utility: Literal["mean", "sum", "top"] = Field("mean", description="how an item's core tokens are aggregated")
+    top_m: int = Field(4, ge=1, description="tokens that utility `top` averages")
+    alpha: float = Field(0.5, ge=0, description="weight of reach")
+    beta: float = Field(0.5, ge=0, description="weight of bridge")
+    gate: bool = Field(True, description="let structure lift only items whose utility reaches tau")
+    tau: float | None = Field(None, ge=0, description="gate threshold; the median utility of the response when absent")
+    closure: bool = Field(True, description="take the enclosing headers of a chosen item too")
+    prose_fraction: float = Field(0.2, ge=0, le=1, description="share of the budget for informative words")
+    eos_share: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        None, description="share of samples with a supervised end of turn; 0.25 with a chat template, 1 without, when absent"
+    )
+    seed: int = Field(0, description="of every random choice")
+
+
+class Recipe(Settings):
+    """One run of ``codeblock select``, as written to ``recipe.yaml`` beside its results."""
+
+    data: tuple[str, ...] = Field(min_length=1, description="input files")
+    out: str = Field(description="directory of the results")
+    read: ReadSettings = ReadSettings()  # pyright: ignore[reportCallIssue]
+    analyze: AnalyzeSettings = AnalyzeSettings()  # pyright: ignore[reportCallIssue]
+    score: ScoreSettings
+    select: SelectSettings = SelectSettings()  # pyright: ignore[reportCallIssue]
+
+
+def load_recipe(path: Path) -> dict[str, Any]:
+    """Read a recipe file as nested plain values, without checking its keys (see `build_recipe`).
+
+    Raises:
+        UsageError: the file is missing, or is no YAML mapping.
+    """
+    try:
+        loaded = yaml.safe_load(path.read_text())
+    except FileNotFoundError:
+        raise UsageError(f"recipe {path} does not exist") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UsageError(f"recipe {path} is not YAML: {error}") from None
+    if not isinstance(loaded, dict):
+        raise UsageError(f"recipe {path} holds {type(loaded).__name__}, not a mapping of settings")
+    return loaded
+
+
+def build_recipe(values: dict[str, Any]) -> Recipe:
+    """Check nested plain values and return the recipe.
+
+    Raises:
+        UsageError: with every fault at once, and the nearest valid name for each unknown key.
+    """
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        raise UsageError("\n".join(_explain(e) for e in error.errors())) from None
+
+
+def _explain(error: Any) -> str:
+    """One line for one fault that pydantic found."""
+    path = [str(p) for p in error["loc"]]
+    name = ".".join(path)
+    if error["type"] == "extra_forbidden":
+        known = _settings_at(path[:-1]).model_fields
+        return f"unknown setting {name!r}{nearest(path[-1], known)} (known: {', '.join(known)})"
+    if error["type"] == "missing":
+        return f"missing setting {name!r}"
+    return f"setting {name!r} is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"
+
+
+def _settings_at(path: list[str]) -> type[Settings]:
+    """The settings class that a path of keys leads to."""
+    here: type[Settings] = Recipe
+    for key in path:
+        annotation = here.model_fields[key].annotation
+        if isinstance(annotation, type) and issubclass(annotation, Settings):
+            here = annotation
+    return here

@@ -1,0 +1,1 @@
+"""Getting samples in: rows of files to `Sample`."""

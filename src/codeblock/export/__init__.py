@@ -1,0 +1,1 @@
+"""The artefact that trainers load."""

@@ -1,0 +1,1 @@
+"""Language packs: data, and the one loader that reads them."""

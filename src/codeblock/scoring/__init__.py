@@ -1,0 +1,1 @@
+"""A frozen model's token scores."""
