@@ -44,5 +44,5 @@ def label_columns(paths: Iterable[Path]) -> Iterator[pa.ListArray]:
     """Stream the `labels` of Parquet shards, in the order of `paths`, for `labels_hash`."""
     for path in paths:
         with pq.ParquetFile(path) as file:
-            for batch in file.iter_batches(columns=["labels"]):
+            for batch in file.iter_batches(1024, columns=["labels"]):
                 yield batch.column(0)
