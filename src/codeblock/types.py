@@ -17,6 +17,7 @@ import numpy.typing as npt
 from codeblock.spans import ByteSpan
 
 Int32 = npt.NDArray[np.int32]
+Int64 = npt.NDArray[np.int64]
 Float32 = npt.NDArray[np.float32]
 Float64 = npt.NDArray[np.float64]
 Bool = npt.NDArray[np.bool_]
@@ -223,3 +224,31 @@ class ItemScores:
     utility: Float64
     gate: Bool
     priority: Float64
+
+
+class Verdict(StrEnum):
+    """Why an item is supervised, or not. The last three hold whatever the budget."""
+
+    CHOSEN = "chosen"  # for its own priority
+    REQUIRED = "required"  # as the header of a chosen item
+    BUDGET = "budget"  # others came first, or it did not fit
+    NOTHING = "nothing"  # no core token, or every one of them certain
+    WORDS = "words"  # a comment or docstring: single words are ranked with the prose
+    DAMAGED = "damaged"  # in a damaged region
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What is supervised of one sample.
+
+    Attributes:
+        supervised: [R] True for the response tokens that carry loss.
+        end_of_turn: True where the sample's end-of-turn tokens carry loss too, outside the budget.
+        scores: of the items.
+        verdicts: why each item is supervised or not; None under strategies that choose tokens, not items.
+    """
+
+    supervised: Bool
+    end_of_turn: bool
+    scores: ItemScores
+    verdicts: tuple[Verdict, ...] | None

@@ -1,1 +1,61 @@
-"""The command line: one file per command."""
+"""The command line: one file per command.
+
+Data goes to stdout or ``--out``, messages to stderr. Exit code 0 is success, 1 a failed run, 2 bad usage.
+"""
+
+from __future__ import annotations
+
+import logging
+import sys
+
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+from rich.markup import escape
+
+from codeblock import __version__
+from codeblock.cli.explain import explain
+from codeblock.cli.harvest import harvest
+from codeblock.cli.run import run
+from codeblock.cli.select import select
+from codeblock.cli.verify import verify
+from codeblock.errors import CodeblockError
+
+COMMANDS = (select, explain, verify, harvest, run)
+
+app = typer.Typer(
+    name="codeblock",
+    help="Fine-tune code models on the parts of each response that are worth learning.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+for _command in COMMANDS:
+    app.command()(_command)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        print(f"codeblock {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Print the version."),
+    verbose: bool = typer.Option(False, "--verbose", "-v", help="Log what happens, on stderr."),
+) -> None:
+    logging.basicConfig(
+        level=logging.INFO if verbose else logging.WARNING,
+        format="%(message)s",
+        handlers=[RichHandler(console=Console(stderr=True), show_time=False, show_path=False)],
+    )
+
+
+def main() -> None:
+    """Run the command line; an error of ours becomes one message on stderr and its exit code."""
+    try:
+        app()
+    except CodeblockError as error:
+        Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {escape(str(error))}", highlight=False)
+        sys.exit(error.exit_code)
