@@ -14,14 +14,8 @@ import pyarrow.parquet as pq
 from codeblock.export.card import card
 from codeblock.export.labels import IGNORED, labels_hash
 from codeblock.export.recipes import render_recipes
+from codeblock.export.tables import TRAIN
 
-DATA = pa.schema(
-    [
-        ("input_ids", pa.list_(pa.int32())),
-        ("attention_mask", pa.list_(pa.int8())),
-        ("labels", pa.list_(pa.int32())),
-    ]
-)
 VOCABULARY = 600
 
 
@@ -48,35 +42,39 @@ def write_parquet(path: Path, table: pa.Table) -> None:
 
 def write_shard(path: Path, rows: list[tuple[list[int], list[int]]]) -> None:
     columns = [[r[0] for r in rows], [[1] * len(r[0]) for r in rows], [r[1] for r in rows]]
-    arrays = [pa.array(c, f.type) for c, f in zip(columns, DATA, strict=True)]
-    write_parquet(path, pa.Table.from_arrays(arrays, schema=DATA))
+    arrays = [pa.array(c, f.type) for c, f in zip(columns, TRAIN, strict=True)]
+    write_parquet(path, pa.Table.from_arrays(arrays, schema=TRAIN))
 
 
-def manifest_of(directory: Path, shards: list[list[tuple[list[int], list[int]]]], **more: Any) -> dict[str, Any]:
-    rows = [row for shard in shards for row in shard]
+def manifest_of(directory: Path, rows: list[tuple[list[int], list[int]]], **more: Any) -> dict[str, Any]:
     supervised = sum(label != IGNORED for _, labels in rows for label in labels)
     response = sum(len(ids) for ids, _ in rows)
-    files = sorted([*directory.glob("data/*.parquet"), *directory.glob("annotations/*.parquet")])
     return {
         "model": "org/tiny",
         "tokenizer": "org/tiny",
         "rows": len(rows),
-        "max_length": max(len(ids) for ids, _ in rows),
+        "max_length": max((len(ids) for ids, _ in rows), default=0),
         "supervised_tokens": supervised,
+        "end_of_turn_rows": 0,
         "response_tokens": response,
         "pool_response_tokens": 2 * response,
-        "supervised_ratio": supervised / response,
-        "supervised_ratio_pool": supervised / (2 * response),
+        "supervised_ratio": supervised / max(1, response),
+        "supervised_ratio_pool": supervised / max(1, 2 * response),
         "labels_sha256": labels_hash([pa.array([labels for _, labels in rows], pa.list_(pa.int32()))]),
         "files": {
-            f.relative_to(directory).as_posix(): {
-                "size": f.stat().st_size,
-                "sha256": hashlib.sha256(f.read_bytes()).hexdigest(),
-            }
-            for f in files
+            f.relative_to(directory).as_posix(): {"size": f.stat().st_size, "sha256": hashlib.sha256(f.read_bytes()).hexdigest()}
+            for f in sorted([*directory.glob("data/*.parquet"), *directory.glob("annotations/*.parquet")])
         },
         **more,
     }
+
+
+def rewrite_manifest(directory: Path) -> None:
+    """Accept the files as they are now; what the manifest says about their rows stays."""
+    path = directory / "manifest.json"
+    manifest = json.loads(path.read_text())
+    manifest["files"] = manifest_of(directory, [])["files"]
+    path.write_text(json.dumps(manifest))
 
 
 def write_artefact(directory: Path, shards: list[list[tuple[list[int], list[int]]]], **more: Any) -> dict[str, Any]:
@@ -85,7 +83,7 @@ def write_artefact(directory: Path, shards: list[list[tuple[list[int], list[int]
         write_shard(directory / f"data/train-{number:05d}.parquet", rows)
         notes = pa.table({"id": pa.array([f"{number}-{r}" for r in range(len(rows))], pa.string())})
         write_parquet(directory / f"annotations/train-{number:05d}.parquet", notes)
-    manifest = manifest_of(directory, shards, **more)
+    manifest = manifest_of(directory, [row for rows in shards for row in rows], **more)
     (directory / "manifest.json").write_text(json.dumps(manifest))
     (directory / "README.md").write_text(card(manifest))
     for path, text in render_recipes(manifest).items():

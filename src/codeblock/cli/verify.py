@@ -22,7 +22,10 @@ def verify(
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print plain data instead.")] = False,
 ) -> None:
-    """Check a result's files, then compare the labels that each installed trainer would train with it, token by token."""
+    """Check a result's files, then compare the labels that each installed trainer would train with it, token by token.
+
+    Exits 1 on any difference.
+    """
     from dataclasses import asdict
 
     from rich.console import Console
@@ -49,15 +52,17 @@ def _table(reports: list[TrainerReport]) -> Table:
     from rich import box
     from rich.table import Table
 
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name in ("", "rows", "trained tokens", "masked tokens", "loss", "expected", ""):
-        table.add_column(name, justify="right" if name else "left")
-    table.add_column("checked with")
+    versions = {library: version for report in reports for library, version in report.versions.items()}
+    caption = "checked with " + ", ".join(f"{library} {version}" for library, version in versions.items())
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=caption, caption_justify="left")
+    for name in ("", "rows", "trained", "masked", "loss", "expected", ""):
+        table.add_column(name, justify="right" if name else "left", no_wrap=True)
     for r in reports:
         if r.skipped:
             table.add_row(r.name, "", "", "", "", "", "[yellow]not checked[/]")
             continue
         losses = ["" if loss is None else f"{loss:.5f}" for loss in (r.loss, r.expected_loss)]
-        verdict = f"[bold red]{r.difference_count:,} differ[/]" if r.difference_count else "[green]same[/]"
-        table.add_row(r.name, f"{r.rows:,}", f"{r.trained_tokens:,}", f"{r.masked_tokens:,}", *losses, verdict, r.versions)
+        plural = "" if r.difference_count == 1 else "s"
+        verdict = f"[bold red]{r.difference_count:,} difference{plural}[/]" if r.difference_count else "[green]same[/]"
+        table.add_row(r.name, f"{r.rows:,}", f"{r.trained_tokens:,}", f"{r.masked_tokens:,}", *losses, verdict)
     return table

@@ -12,8 +12,8 @@ def card(manifest: Mapping[str, Any]) -> str:
     The YAML header makes ``load_dataset(directory)`` load the training rows and nothing else.
 
     Args:
-        manifest: of the artefact. Beside the token counts, `counts` (numbers by name, may be nested), `config` (the resolved
-            recipe) and `versions` are shown where present.
+        manifest: of the artefact. Its `counts` (numbers by name, may be nested), `config` (the resolved recipe) and `versions`
+            are shown where present.
     """
     config = manifest.get("config", {})
     return _TEMPLATE.format(
@@ -23,6 +23,7 @@ def card(manifest: Mapping[str, Any]) -> str:
         supervised=manifest["supervised_tokens"],
         response=manifest["response_tokens"],
         pool=manifest["pool_response_tokens"],
+        ends=manifest["end_of_turn_rows"],
         ratio=manifest["supervised_ratio"],
         ratio_pool=manifest["supervised_ratio_pool"],
         max_length=manifest["max_length"],
@@ -93,8 +94,9 @@ tags:
 # Code responses with selective labels
 
 {rows:,} instruction-response pairs, tokenised for `{model}`, in which only the parts worth learning carry loss:
-**{supervised:,}** trained tokens, {ratio:.2%} of the {response:,} response tokens of these rows and {ratio_pool:.2%} of the
-{pool:,} response tokens of the whole pool. Every response is present in full, as context.
+**{supervised:,}** supervised tokens, {ratio:.2%} of the {response:,} response tokens of these rows and {ratio_pool:.2%} of the
+{pool:,} response tokens of the whole pool. Beside them, {ends:,} rows train the end of their turn. Every response is present in
+full, as context.
 
 No licence is stated here: that of the source data applies. Add it as `license:` to the header above before publishing.
 

@@ -18,7 +18,7 @@ import json
 import tempfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from itertools import chain
 from pathlib import Path
@@ -50,7 +50,7 @@ class TrainerReport:
 
     Attributes:
         name: key in `TRAINERS`, or ``artefact`` for the files themselves.
-        versions: the libraries checked, as "trl 1.16.0, transformers 5.23.0".
+        versions: of the libraries checked, by name.
         rows: sequences that reached the trainer.
         trained_tokens: tokens that carry loss.
         masked_tokens: tokens that do not, padding left out.
@@ -62,7 +62,7 @@ class TrainerReport:
     """
 
     name: str
-    versions: str = ""
+    versions: dict[str, str] = field(default_factory=dict[str, str])
     rows: int = 0
     trained_tokens: int = 0
     masked_tokens: int = 0
@@ -111,7 +111,7 @@ def verify(
     manifest = _read_manifest(directory)
     announce = on_start or _nothing
     announce(ARTEFACT)
-    damage = _check_shards(directory)
+    damage = _check_shards(directory, manifest)
     reports = [_check_artefact(directory, manifest, damage)]
     for name in names:
         if name in missing:
@@ -151,22 +151,26 @@ def _read_manifest(directory: Path) -> dict[str, Any]:
         raise StoreError(f"{path} is not JSON: {error}") from None
 
 
-def _shards(directory: Path) -> list[Path]:
-    return sorted(directory.glob("data/*.parquet"))
+def _shards(directory: Path, manifest: Mapping[str, Any]) -> list[Path]:
+    """The data files that are there, in the order in which the label hash takes them."""
+    return [path for name in manifest["files"] if name.startswith("data/") and (path := directory / name).is_file()]
 
 
-def _check_shards(directory: Path) -> list[str]:
+def _check_shards(directory: Path, manifest: Mapping[str, Any]) -> list[str]:
     """Why the data cannot be read as an artefact's: damage, or other columns."""
     faults: list[str] = []
-    for path in _shards(directory):
+    for path in _shards(directory, manifest):
         name = path.relative_to(directory)
         try:
             with pq.ParquetFile(path) as file:
-                columns = {field.name: field.type for field in file.schema_arrow}
-                if columns != {field.name: field.type for field in TRAIN}:
+                columns = dict(zip(file.schema_arrow.names, file.schema_arrow.types, strict=True))
+                if columns != dict(zip(TRAIN.names, TRAIN.types, strict=True)):
                     shown = ", ".join(f"{column} {kind}" for column, kind in columns.items())
                     faults.append(f"{name} has the columns {shown}; it must have {', '.join(TRAIN.names)} as lists and no others")
                     continue
+                groups = range(file.num_row_groups)
+                if any(file.metadata.row_group(group).num_rows == 0 for group in groups):
+                    faults.append(f"{name} has a row group without rows, which `datasets` cannot load")
                 for batch in file.iter_batches(_CHUNK):
                     offsets, (_, mask, _) = zip(*map(list_values, batch.columns), strict=True)
                     if not (np.array_equal(offsets[0], offsets[1]) and np.array_equal(offsets[0], offsets[2])):
@@ -182,21 +186,21 @@ def _check_artefact(directory: Path, manifest: Mapping[str, Any], damage: list[s
     """Compare files, rows and labels with the manifest, and each row with what METHOD J promises."""
     files: Mapping[str, Mapping[str, Any]] = manifest["files"]
     faults = [fault for name, facts in files.items() if (fault := _check_file(directory / name, name, facts))]
-    known = {directory / name for name in files}
-    faults += [f"{path.relative_to(directory)} is not in the manifest" for path in _shards(directory) if path not in known]
+    present = (path.relative_to(directory).as_posix() for path in sorted(directory.glob("data/*.parquet")))
+    faults += [f"{name} is not in the manifest" for name in present if name not in files]
     faults += damage
     rows = trained = tokens = 0
     if not damage:
-        for where, row in _read_rows(directory):
+        for where, row in _read_rows(directory, manifest):
             faults += [f"{where}: {fault}" for fault in _check_row(row)]
             rows += 1
             tokens += len(row.input_ids)
             trained += int(np.count_nonzero(row.labels != IGNORED))
-        found = {"rows": rows, "supervised_tokens": trained, "labels_sha256": labels_hash(label_columns(_shards(directory)))}
+        found = {"rows": rows, "labels_sha256": labels_hash(label_columns(_shards(directory, manifest)))}
         faults += [f"{k} of the data is {v}, the manifest says {manifest[k]}" for k, v in found.items() if v != manifest[k]]
     return TrainerReport(
         ARTEFACT,
-        versions=f"pyarrow {pa.__version__}",
+        versions={"pyarrow": pa.__version__},
         rows=rows,
         trained_tokens=trained,
         masked_tokens=tokens - trained,
@@ -231,9 +235,9 @@ def _check_row(row: _Row) -> list[str]:
     return faults
 
 
-def _read_rows(directory: Path) -> Iterator[tuple[str, _Row]]:
+def _read_rows(directory: Path, manifest: Mapping[str, Any]) -> Iterator[tuple[str, _Row]]:
     """Stream the rows, each with its place in words."""
-    for path in _shards(directory):
+    for path in _shards(directory, manifest):
         number = 0
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(_CHUNK, columns=["input_ids", "labels"]):
@@ -251,7 +255,7 @@ def _read_rows(directory: Path) -> Iterator[tuple[str, _Row]]:
 def _check_trainer(name: str, directory: Path, manifest: Mapping[str, Any]) -> TrainerReport:
     """Drive one trainer's data loader over the artefact, and its loss over the first batch."""
     spec = TRAINERS[name]
-    rest = Counter(_key(row) for _, row in _read_rows(directory))  # rows of the artefact that were not seen yet
+    rest = Counter(_key(row) for _, row in _read_rows(directory, manifest))  # rows of the artefact that were not seen yet
     if not rest:
         raise DataError(f"{directory}: the artefact has no rows, so there is nothing to train")
     unknown: list[_Row] = []  # what the trainer trains and the artefact does not have; the first few
@@ -278,14 +282,14 @@ def _check_trainer(name: str, directory: Path, manifest: Mapping[str, Any]) -> T
         loss, expected = _losses(trainer, reference, step, count)
 
     lost = +rest
-    differences = _explain(directory, lost, unknown)
+    differences = _explain(directory, manifest, lost, unknown)
     difference_count = max(lost.total(), unknown_count)
     if not abs(loss - expected) <= _TOLERANCE * abs(expected):
         differences.append(f"the loss of a step is {loss:.6f}, but the cross-entropy over its labels is {expected:.6f}")
         difference_count += 1
     return TrainerReport(
         name,
-        versions=", ".join(f"{library} {version(library)}" for library in spec.libraries),
+        versions={library: version(library) for library in spec.libraries},
         rows=rows,
         trained_tokens=trained,
         masked_tokens=masked,
@@ -349,14 +353,14 @@ def _losses(trainer: Any, reference: Any, step: list[dict[str, Any]], count: Any
 # --------------------------------------------------------------------------------------------------- differences in words
 
 
-def _explain(directory: Path, lost: Counter[bytes], unknown: list[_Row]) -> list[str]:
+def _explain(directory: Path, manifest: Mapping[str, Any], lost: Counter[bytes], unknown: list[_Row]) -> list[str]:
     """Pair rows that the trainer lost with rows that it made up, by their longest common beginning."""
     if not lost and not unknown:
         return []
     lost = lost.copy()
     partners: list[tuple[int, str, _Row] | None] = [None] * len(unknown)
     dropped: list[str] = []
-    for where, row in _read_rows(directory):
+    for where, row in _read_rows(directory, manifest):
         if lost[key := _key(row)] <= 0:
             continue
         lost[key] -= 1
