@@ -1,0 +1,224 @@
+"""A process that runs a stage for us and may die doing so.
+
+Parsers written in C can hang, exhaust memory or crash on hostile text, and nothing inside the process can stop them. So the
+stage runs in a `Worker`, a fresh interpreter on the other end of a pipe. The time limit of a row is a kernel timer whose signal
+ends the worker, whatever it is doing and even if its parent has died; it costs one system call. Rows travel in small chunks: a
+chunk that kills its worker is run again row by row, so that exactly the rows that kill it alone are dropped.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import resource
+import signal
+import subprocess
+import sys
+import traceback
+from dataclasses import dataclass
+from multiprocessing import Pipe
+from multiprocessing.connection import Connection
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+import pyarrow as pa
+
+from codeblock.engine.stage import Stage
+from codeblock.errors import CodeblockError
+
+_CHUNK_ROWS = 16
+_START = (
+    "import json, sys; sys.path[:] = json.loads(sys.argv[2]); from codeblock.engine.guard import serve; serve(int(sys.argv[1]))"
+)
+_READY, _TABLE, _RAISED = b"R", b"T", b"E"
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one row may take.
+
+    Attributes:
+        seconds: wall time.
+        memory: bytes of address space on top of what the stage uses after `setup`.
+    """
+
+    seconds: float
+    memory: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    """Why there is no result: `cause` is ``timeout`` or ``crash``."""
+
+    cause: str
+    detail: str
+
+
+class Worker:
+    """A stage in a process of its own, started when it is first needed and again after it died. Not thread-safe.
+
+    Args:
+        stage: must be picklable by the name of its class.
+        limits: per row; without them a row may take what it wants, and one that kills the worker is an error.
+    """
+
+    def __init__(self, stage: Stage, limits: Limits | None = None) -> None:
+        self._stage = stage
+        self._limits = limits
+        self._process: subprocess.Popen[bytes] | None = None
+        self._pipe: Connection[Any, Any] | None = None
+        self._closed = False
+        self._lock = Lock()  # `close` is called while another thread runs the stage
+
+    def __call__(self, batch: pa.Table) -> pa.Table:
+        """Run the stage. With limits, a row that breaks them gets the reason ``<stage>_timeout`` or ``<stage>_crash``.
+
+        Raises:
+            CodeblockError: the stage cannot be set up; or, without limits, it failed.
+        """
+        if self._limits is None:
+            result = self._run(batch)
+            if isinstance(result, _Failure):
+                raise CodeblockError(f"stage {self._stage.name} failed: {result.detail}")
+            return result
+        parts: list[pa.Table] = []
+        for begin in range(0, batch.num_rows, _CHUNK_ROWS):
+            chunk = batch.slice(begin, _CHUNK_ROWS)
+            result = self._run(chunk)
+            if isinstance(result, _Failure):
+                parts.extend(self._run_alone(chunk.slice(row, 1)) for row in range(chunk.num_rows))
+            else:
+                parts.append(result)
+        return pa.concat_tables(parts) if parts else self._stage.schema.empty_table()
+
+    def close(self) -> None:
+        """End the process, whatever it is doing."""
+        with self._lock:
+            self._closed = True
+            process = self._process
+        if process is not None:
+            process.kill()
+            process.wait()
+
+    def _run_alone(self, row: pa.Table) -> pa.Table:
+        """Run one row, and drop it when it fails."""
+        result = self._run(row)
+        if not isinstance(result, _Failure):
+            return result
+        identifier = row["id"][0].as_py()
+        _log.warning("%s: row %s dropped: %s", self._stage.name, identifier, result.detail)
+        return dropped(self._stage.schema, [identifier], [f"{self._stage.name}_{result.cause}"])
+
+    def _run(self, batch: pa.Table) -> pa.Table | _Failure:
+        """Run the stage on a table, in a living process."""
+        if self._process is None:
+            self._start()
+        assert self._pipe is not None
+        try:
+            self._pipe.send_bytes(_to_bytes(batch))
+            answer = self._pipe.recv_bytes()
+        except (EOFError, OSError):
+            return self._bury()
+        if answer[:1] == _TABLE:
+            return _from_bytes(answer[1:])
+        return _Failure("crash", answer[1:].decode())
+
+    def _start(self) -> None:
+        """Start the process and wait until its stage is set up."""
+        self._pipe, theirs = Pipe()
+        with self._lock:
+            if self._closed:
+                raise CodeblockError(f"stage {self._stage.name} was stopped")
+            self._process = subprocess.Popen(
+                [sys.executable, "-c", _START, str(theirs.fileno()), json.dumps(sys.path)],
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=2,
+            )
+        theirs.close()  # so that the end of the process is the end of the pipe
+        try:
+            self._pipe.send((self._stage, self._limits))
+            answer = self._pipe.recv_bytes()
+        except (EOFError, OSError):
+            failure = self._bury()
+            raise CodeblockError(f"stage {self._stage.name}: its worker died while setting up ({failure.detail})") from None
+        if answer[:1] != _READY:
+            raise CodeblockError(f"stage {self._stage.name} cannot be set up: {answer[1:].decode()}")
+
+    def _bury(self) -> _Failure:
+        """Take leave of a dead process, and say what it died of."""
+        assert self._process is not None and self._pipe is not None
+        self._pipe.close()
+        code = self._process.wait()
+        self._process = None
+        if self._closed:
+            raise CodeblockError(f"stage {self._stage.name} was stopped")
+        if code == -signal.SIGALRM and self._limits is not None:
+            return _Failure("timeout", f"took longer than {self._limits.seconds:g} s")
+        how = f"killed by {signal.Signals(-code).name}" if code < 0 else f"exit code {code}"
+        return _Failure("crash", f"worker {how}")
+
+
+def dropped(schema: pa.Schema, ids: list[str], reasons: list[str]) -> pa.Table:
+    """Rows that carry nothing but their reason."""
+    rows = [{"id": identifier, "reason": reason} for identifier, reason in zip(ids, reasons, strict=True)]
+    return pa.Table.from_pylist(rows, schema=schema)
+
+
+def serve(descriptor: int) -> None:
+    """The worker's side: answer tables with tables until the pipe ends."""
+    # the parent decides when to stop: a signal to the whole process group must not look like a row that kills
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGALRM])
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    pa.set_cpu_count(1)
+    pipe: Connection[Any, Any] = Connection(descriptor)
+    try:
+        stage, limits = pipe.recv()
+        stage.setup()
+        if limits is not None:
+            _limit_memory(limits.memory)
+        pipe.send_bytes(_READY)
+    except Exception as error:
+        pipe.send_bytes(_RAISED + f"{type(error).__name__}: {error}".encode())
+        return
+    while True:
+        try:
+            batch = _from_bytes(pipe.recv_bytes())
+        except EOFError:
+            return
+        try:
+            if limits is not None:
+                signal.setitimer(signal.ITIMER_REAL, limits.seconds)
+            answer = _TABLE + _to_bytes(stage(batch))
+        except Exception:  # whatever the stage does to a row, the parent decides what it means
+            answer = _RAISED + traceback.format_exc(limit=-4).encode()
+        finally:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        pipe.send_bytes(answer)
+
+
+def _limit_memory(allowance: int) -> None:
+    """Bound the address space to what is in use now plus `allowance`; only Linux says and enforces it."""
+    status = Path("/proc/self/statm")
+    if status.exists():
+        limit = int(status.read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE") + allowance
+        resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
+
+
+def _to_bytes(table: pa.Table) -> bytes:
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_stream(sink, table.schema) as writer:
+        writer.write_table(table)
+    return sink.getvalue().to_pybytes()
+
+
+def _from_bytes(content: bytes) -> pa.Table:
+    with pa.ipc.open_stream(content) as reader:
+        return reader.read_all()
