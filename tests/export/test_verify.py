@@ -149,7 +149,7 @@ def test_shards_of_another_shape(tmp_path: Path, table: dict[str, Any], expected
     rewrite_manifest(tmp_path)
     files, trainer = verify(tmp_path, ["transformers"])
     assert files.differences == (expected,)
-    assert trainer.skipped == "the artefact's data cannot be read"
+    assert trainer.skipped == "the artefact cannot be loaded"
 
 
 def test_a_row_group_without_rows(tmp_path: Path):
@@ -163,6 +163,13 @@ def test_a_row_group_without_rows(tmp_path: Path):
 def test_a_shard_that_is_no_parquet(artefact: Path):
     (artefact / "data/train-00001.parquet").write_text("x")
     assert differences(artefact)[1].startswith("data/train-00001.parquet is not readable Parquet: ")
+
+
+def test_a_missing_card(artefact: Path):
+    (artefact / "README.md").unlink()
+    files, trainer = verify(artefact, ["transformers"])
+    assert files.differences == ("README.md is missing, whose header tells `load_dataset` which files are data",)
+    assert trainer.skipped == "the artefact cannot be loaded"
 
 
 def test_no_artefact(tmp_path: Path):

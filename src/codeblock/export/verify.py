@@ -117,7 +117,7 @@ def verify(
         if name in missing:
             reports.append(TrainerReport(name, skipped=str(missing[name])))
         elif damage:
-            reports.append(TrainerReport(name, skipped="the artefact's data cannot be read"))
+            reports.append(TrainerReport(name, skipped="the artefact cannot be loaded"))
         else:
             announce(name)
             reports.append(_check_trainer(name, directory, manifest))
@@ -157,8 +157,10 @@ def _shards(directory: Path, manifest: Mapping[str, Any]) -> list[Path]:
 
 
 def _check_shards(directory: Path, manifest: Mapping[str, Any]) -> list[str]:
-    """Why the data cannot be read as an artefact's: damage, or other columns."""
+    """Why the data cannot be loaded as an artefact's: damage, other columns, or no card that says which files are data."""
     faults: list[str] = []
+    if not (directory / "README.md").is_file():
+        faults.append("README.md is missing, whose header tells `load_dataset` which files are data")
     for path in _shards(directory, manifest):
         name = path.relative_to(directory)
         try:
