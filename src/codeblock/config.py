@@ -22,7 +22,7 @@ class ReadSettings(Settings):
 
     format: str | None = Field(None, description="shape of the rows; detected when absent")
     limit: int | None = Field(None, ge=1, description="read at most this many rows")
-    shard_rows: int = Field(256, ge=1, description="rows per shard, the unit of resuming")
+    shard_rows: int = Field(128, ge=1, description="rows per shard, the unit of resuming")
     max_line_bytes: int = Field(8 << 20, ge=1, description="a longer line is quarantined")
     max_quarantined: float = Field(0.01, ge=0, le=1, description="a larger share of unreadable rows stops the run")
 

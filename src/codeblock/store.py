@@ -282,7 +282,9 @@ def parquet_bytes(table: pa.Table) -> bytes:
     """
     schema = pa.schema([pa.field(f.name, f.type, f.nullable) for f in table.schema])
     sink = pa.BufferOutputStream()
-    pq.write_table(table.cast(schema).combine_chunks(), sink, compression="zstd", store_schema=False)
+    with pq.ParquetWriter(sink, schema, compression="zstd", store_schema=False) as writer:
+        if table.num_rows:  # `datasets` cannot load a row group without rows; a file without row groups it can
+            writer.write_table(table.cast(schema).combine_chunks())
     return sink.getvalue().to_pybytes()
 
 

@@ -175,7 +175,8 @@ class RenderedSample:
 
     Attributes:
         text: the rendered chat.
-        responses: where each response lies, in bytes of `text`.
+        responses: where each response lies, in bytes of `text`; without the white space around it that the template strips.
+        stripped: bytes of white space that the template strips from the front of each response.
         input_ids: [T] token ids of `text`.
         token_starts: [T + 1] byte offset of each token in `text`; the tokens tile it, so the last entry is its length.
         end_of_turn: positions in `input_ids` of the token that ends each response's turn, at most one per response.
@@ -183,6 +184,7 @@ class RenderedSample:
 
     text: str
     responses: tuple[ByteSpan, ...]
+    stripped: tuple[int, ...]
     input_ids: Int32
     token_starts: Int32
     end_of_turn: tuple[int, ...]

@@ -1,0 +1,36 @@
+"""What a run did, as one table on stderr."""
+
+from __future__ import annotations
+
+from rich.console import Console
+from rich.table import Table
+
+from codeblock.engine.pipeline import Outcome
+
+
+def show(outcome: Outcome, out: str) -> None:
+    """Print rows in, dropped by reason and kept, tokens, both ratios and seconds per stage."""
+    console = Console(stderr=True, highlight=False)
+    manifest, counts = outcome.manifest, outcome.manifest["counts"]
+    rows = Table(box=None, show_header=False, pad_edge=False)
+    rows.add_column(style="bold")
+    rows.add_column(justify="right")
+    rows.add_column(style="dim")
+    rows.add_row("rows in", f"{counts['rows_in']:,}")
+    for reason, count in counts["quarantined"].items():
+        rows.add_row("  quarantined", f"{count:,}", reason)
+    for reason, count in counts["rejected"].items():
+        rows.add_row("  dropped", f"{count:,}", reason)
+    rows.add_row("rows kept", f"{counts['kept']:,}")
+    rows.add_row(
+        "supervised tokens", f"{manifest['supervised_tokens']:,}", f"and the end of turn in {manifest['end_of_turn_rows']:,} rows"
+    )
+    rows.add_row(
+        "response tokens", f"{manifest['response_tokens']:,}", f"of kept rows: {manifest['supervised_ratio']:.2%} supervised"
+    )
+    rows.add_row("  whole pool", f"{manifest['pool_response_tokens']:,}", f"{manifest['supervised_ratio_pool']:.2%} supervised")
+    for stage in outcome.stages:
+        reused = f"{stage.shards_skipped} of {stage.shards_skipped + stage.shards_done} shards were there already"
+        rows.add_row(f"{stage.name}", f"{stage.seconds:.1f} s", reused if stage.shards_skipped else "")
+    console.print(rows)
+    console.print(f"written to {out}: explain a sample with [bold]codeblock explain {out} --id 0[/]")
