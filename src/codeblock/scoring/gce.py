@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
-_Float = TypeVar("_Float", bound=np.floating[Any])
+_Float = TypeVar("_Float", np.float32, np.float64)
 
 
 def gce(nll: npt.NDArray[_Float], q: float) -> npt.NDArray[_Float]:
@@ -26,4 +26,6 @@ def gce(nll: npt.NDArray[_Float], q: float) -> npt.NDArray[_Float]:
     if not 0 < q <= 1:
         raise ValueError(f"q is {q}, outside (0, 1]")
     # expm1 keeps all digits where p is close to 1, and where q is close to 0
-    return np.expm1(nll * -nll.dtype.type(q)) / -nll.dtype.type(q)
+    loss = np.expm1(-q * nll)
+    loss /= -q
+    return loss
