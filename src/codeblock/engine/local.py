@@ -43,8 +43,8 @@ def run_stage(
             all, `id` of the first, and as `reason` the first that is not null. Dropped rows are not shown to the stage.
         out: directory of this stage's shards.
         workers: 1 runs the stage in this process; more run it in so many worker processes.
-        row_seconds: wall time that a row may take. With it the stage always runs in worker processes, and a row that takes
-            longer, or kills its worker, is dropped as ``<stage>_timeout`` or ``<stage>_crash``.
+        row_seconds: processor time that a row may take, and a quarter of the wall time. With it the stage always runs in worker
+            processes, and a row that takes longer, or kills its worker, is dropped as ``<stage>_timeout`` or ``<stage>_crash``.
         row_memory: bytes that a row may allocate, with `row_seconds` only (Linux).
         progress: called after each shard with the rows done so far and their total.
 
