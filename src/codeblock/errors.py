@@ -8,7 +8,8 @@
     ├── ModelError                  a model or its tokenizer cannot be used
     │   └── AlignmentError          token bytes do not rebuild the rendered text
     ├── AnalysisError               one response cannot be analysed
-    │   └── AnalysisTimeout         ... within its time limit
+    │   ├── AnalysisTimeout         ... within its time limit
+    │   └── ResponseTooLarge        it is longer than the limit
     └── StoreError                  an artefact cannot be written or read
         ├── LockedError             another run writes into the same directory
         └── DiskFullError           no space left; exits 74
@@ -71,6 +72,10 @@ class AnalysisError(CodeblockError):
 
 class AnalysisTimeout(AnalysisError):
     """One response took longer to analyse than its limit."""
+
+
+class ResponseTooLarge(AnalysisError):
+    """One response is longer than the limit."""
 
 
 class StoreError(CodeblockError):

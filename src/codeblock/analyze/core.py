@@ -1,0 +1,51 @@
+"""Core logic tokens: the leaves that carry meaning (METHOD C)."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+
+from codeblock.analyze.parse import Parsed
+from codeblock.languages.loader import CORE
+from codeblock.spans import ByteSpan
+
+
+class CoreTokens:
+    """The core tokens of one block, to be looked up by span.
+
+    What a leaf is depends on its kind alone, by the tables of its language; no text is looked at.
+    """
+
+    __slots__ = ("_spans", "_starts")
+
+    def __init__(self, parsed: Parsed) -> None:
+        leaf = [int(c == CORE) for c in parsed.language.leaf]
+        known = len(leaf)
+        self._spans = [
+            ByteSpan(start, end)
+            for start, end, kind in zip(parsed.starts, parsed.ends, parsed.kinds, strict=True)
+            if kind < known and leaf[kind]
+        ]
+        if len(parsed.spans) > 1:
+            self._spans = _clip(self._spans, parsed.spans)
+        self._starts = [s.start for s in self._spans]
+
+    def within(self, span: ByteSpan) -> list[ByteSpan]:
+        """The core tokens that start inside the span, in order."""
+        low = bisect_left(self._starts, span.start)
+        return self._spans[low : bisect_left(self._starts, span.end, low)]
+
+
+def _clip(tokens: list[ByteSpan], spans: tuple[ByteSpan, ...]) -> list[ByteSpan]:
+    """Cut the container prefixes out of tokens that run over several lines."""
+    clipped: list[ByteSpan] = []
+    at = 0
+    for token in tokens:
+        while spans[at].end <= token.start:
+            at += 1
+        line = at
+        while line < len(spans) and spans[line].start < token.end:
+            part = ByteSpan(max(token.start, spans[line].start), min(token.end, spans[line].end))
+            if part.start < part.end:
+                clipped.append(part)
+            line += 1
+    return clipped

@@ -1,0 +1,30 @@
+"""The time that one sample's analysis may take."""
+
+from __future__ import annotations
+
+import time
+
+from codeblock.errors import AnalysisTimeout
+
+
+class Deadline:
+    """A limit on this thread's CPU time, so that a busy machine does not change the result.
+
+    Args:
+        seconds: from now.
+    """
+
+    __slots__ = ("_at", "_seconds")
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._at = time.thread_time() + seconds
+
+    def passed(self) -> bool:
+        """Whether the time is over."""
+        return time.thread_time() > self._at
+
+    def check(self) -> None:
+        """Raise `AnalysisTimeout` when the time is over."""
+        if self.passed():
+            raise AnalysisTimeout(f"the analysis did not finish within {self._seconds:g} s")

@@ -1,0 +1,301 @@
+"""One code block through Tree-sitter, to plain offsets.
+
+The block is parsed in place: the parser sees the whole response with the block's spans as its included ranges, so every offset is one of
+the response. Code that stops in the middle is closed before it is parsed for good: its last, partial line is cut off and the brackets
+and strings that are open there are closed. Nothing of Tree-sitter leaves this module.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import tree_sitter
+
+from codeblock.analyze.deadline import Deadline
+from codeblock.errors import AnalysisTimeout
+from codeblock.languages.loader import INSIDE, Language
+from codeblock.spans import ByteSpan
+
+MAX_DEPTH = 10_000  # a query loses captures below a depth of 2 ** 16 without a word, and takes minutes to do so
+MAX_ERROR_CHILDREN = 5_000  # a query takes time quadratic in the children of one ERROR node
+_CHUNK = 1 << 16
+_CHECK_EVERY = 1 << 13
+
+Interval = tuple[int, int]
+Captured = tuple[int, int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Parsed:
+    """A code block as offsets into its response.
+
+    Attributes:
+        source: the whole response.
+        spans: the block's content, one span or one per line.
+        language: its language.
+        starts, ends, kinds: parallel, one entry per leaf in order: where it lies and the id of its kind.
+        errors: ERROR nodes, outer before inner.
+        missing: the nodes that lack a token.
+        captures: per capture name, the captured nodes as (start, end, kind). None where the block must not be queried.
+        cut: where the code was closed, if it was: what follows was not parsed, and nodes that end there may have been closed by us.
+        error_bytes: bytes of damaged code, plus one for each missing token.
+        unfinished: whether a string is open at the end.
+    """
+
+    source: bytes
+    spans: tuple[ByteSpan, ...]
+    language: Language
+    starts: list[int]
+    ends: list[int]
+    kinds: list[int]
+    errors: list[Interval]
+    missing: list[Interval]
+    captures: dict[str, list[Captured]] | None
+    cut: int | None
+    error_bytes: int
+    unfinished: bool
+
+
+@dataclass(slots=True)
+class _Flat:
+    """The leaves and the damage of one tree, in order."""
+
+    starts: list[int]
+    ends: list[int]
+    kinds: list[int]
+    errors: list[Interval]
+    missing: list[Interval]
+    unfit: bool  # too deep, or an error too wide, for a query
+
+    def error_bytes(self) -> int:
+        """Bytes inside outermost ERROR nodes, plus one for each missing token."""
+        total, end = len(self.missing), 0
+        for start, stop in self.errors:
+            if start >= end:
+                total += stop - start
+                end = stop
+        return total
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt:
+    """One parse of the block: what was parsed, up to where it is the response's own text, and how it went."""
+
+    tree: tree_sitter.Tree
+    flat: _Flat
+    cut: int | None
+    error_bytes: int
+
+
+def parse(source: bytes, spans: Sequence[ByteSpan], language: Language, deadline: Deadline) -> Parsed:
+    """Parse one code block of a response.
+
+    Args:
+        source: the whole response in UTF-8.
+        spans: the block's content, not empty.
+        language: to parse it as.
+        deadline: for the whole sample.
+
+    Raises:
+        AnalysisTimeout: the deadline passed.
+    """
+    attempt = _attempt(source, spans, None, b"", language, deadline)
+    unfinished = bool(attempt.error_bytes) and _open_at(attempt.flat, source, spans[-1].end, language)[1] is not None
+    if unfinished or (attempt.error_bytes and _damaged_at_end(attempt.flat, source, spans[-1].end)):
+        attempt = min((attempt, *_closed(attempt.flat, source, spans, language, deadline)), key=lambda a: a.error_bytes)
+    flat, cut = attempt.flat, attempt.cut
+    captures = None if flat.unfit else _captures(attempt.tree, language, cut)
+    deadline.check()
+    if cut is not None:
+        _forget_after(flat, cut)
+    return Parsed(
+        source,
+        tuple(spans),
+        language,
+        flat.starts,
+        flat.ends,
+        flat.kinds,
+        flat.errors,
+        flat.missing,
+        captures,
+        cut,
+        attempt.error_bytes,
+        unfinished,
+    )
+
+
+def _attempt(
+    source: bytes, spans: Sequence[ByteSpan], cut: int | None, closers: bytes, language: Language, deadline: Deadline
+) -> _Attempt:
+    """Parse the spans up to `cut`, with `closers` appended there; what is cut off counts as damaged."""
+    end = spans[-1].end
+    if cut is None:
+        tree = _parse_ranges(source, spans, language, deadline)
+        flat = _flatten(tree, language, deadline)
+        return _Attempt(tree, flat, None, flat.error_bytes())
+    kept = [ByteSpan(s.start, min(s.end, cut)) for s in spans if s.start < cut]
+    if kept[-1].end == cut:
+        kept[-1] = ByteSpan(kept[-1].start, cut + len(closers))
+    else:  # a container's prefix lies between
+        kept.append(ByteSpan(cut, cut + len(closers)))
+    tree = _parse_ranges(source[:cut] + closers, kept, language, deadline)
+    flat = _flatten(tree, language, deadline)
+    return _Attempt(tree, flat, cut, flat.error_bytes() + len(source[cut:end].strip()))
+
+
+def _parse_ranges(source: bytes, spans: Sequence[ByteSpan], language: Language, deadline: Deadline) -> tree_sitter.Tree:
+    """Parse, giving up when the deadline passes."""
+    parser = tree_sitter.Parser(language.grammar)
+    if len(spans) > 1 or spans[0] != (0, len(source)):
+        parser.included_ranges = _ranges(source, spans)
+    if len(source) < _CHUNK >> 3:  # too short to take long
+        return parser.parse(source)
+    try:
+        return parser.parse(
+            lambda offset, _: source[offset : offset + _CHUNK], progress_callback=lambda _offset, _error: deadline.passed()
+        )
+    except ValueError:  # the binding's way to say that the callback stopped it
+        deadline.check()
+        raise AnalysisTimeout("the parser gave up") from None
+
+
+def _ranges(source: bytes, spans: Sequence[ByteSpan]) -> list[tree_sitter.Range]:
+    """The spans as Tree-sitter ranges, which carry rows and columns."""
+    ranges: list[tree_sitter.Range] = []
+    row = line_start = at = 0
+
+    def point(offset: int) -> tree_sitter.Point:
+        nonlocal row, line_start, at
+        newlines = source.count(b"\n", at, offset)
+        if newlines:
+            row += newlines
+            line_start = source.rindex(b"\n", at, offset) + 1
+        at = offset
+        return tree_sitter.Point(row, offset - line_start)
+
+    for span in spans:
+        start = point(span.start)
+        ranges.append(tree_sitter.Range(start, point(span.end), span.start, span.end))
+    return ranges
+
+
+def _flatten(tree: tree_sitter.Tree, language: Language, deadline: Deadline) -> _Flat:
+    """Walk the tree once. The walk keeps no nodes and does not recurse: trees can be 100,000 levels deep."""
+    starts: list[int] = []
+    ends: list[int] = []
+    kinds: list[int] = []
+    errors: list[Interval] = []
+    missing: list[Interval] = []
+    leaf = language.leaf
+    damaged = tree.root_node.has_error
+    unfit = False
+    parents: list[Interval] = []  # only kept for damaged trees
+    depth = deepest = 0
+    check_at = _CHECK_EVERY
+    cursor = tree.walk()
+    down, right, up = cursor.goto_first_child, cursor.goto_next_sibling, cursor.goto_parent
+    while True:
+        if damaged:
+            node = cursor.node
+            assert node is not None
+            if node.is_error:
+                errors.append(node.byte_range)
+                unfit = unfit or node.child_count > MAX_ERROR_CHILDREN
+            elif node.is_missing:
+                missing.append(parents[-1])
+            parents.append(node.byte_range)
+        if down():
+            depth += 1
+            continue
+        if depth > deepest:
+            deepest = depth
+        if damaged:
+            parents.pop()
+        node = cursor.node
+        assert node is not None
+        kind = node.kind_id
+        if kind < len(leaf) and leaf[kind] == INSIDE and up():  # the id of an ERROR is beyond the table
+            depth -= 1
+            if damaged:
+                parents.pop()
+            node = cursor.node
+            assert node is not None
+            kind = node.kind_id
+        start, end = node.byte_range
+        if start < end:
+            starts.append(start)
+            ends.append(end)
+            kinds.append(kind)
+        while not right():
+            if not up():
+                return _Flat(starts, ends, kinds, errors, missing, unfit or deepest > MAX_DEPTH)
+            depth -= 1
+            if damaged:
+                parents.pop()
+        if len(starts) > check_at:
+            check_at += _CHECK_EVERY
+            deadline.check()
+
+
+def _captures(tree: tree_sitter.Tree, language: Language, cut: int | None) -> dict[str, list[Captured]]:
+    """Run the language's query and read its nodes off; nodes that are not of the response's own text are left out."""
+    captured = tree_sitter.QueryCursor(language.query).captures(tree.root_node)
+    if cut is None:
+        return {name: [(*node.byte_range, node.type) for node in nodes] for name, nodes in captured.items()}
+    return {
+        name: [(node.start_byte, node.end_byte, node.type) for node in nodes if node.start_byte < cut]
+        for name, nodes in captured.items()
+    }
+
+
+def _damaged_at_end(flat: _Flat, source: bytes, end: int) -> bool:
+    """Whether damage reaches the last line that is not blank."""
+    line = source.rfind(b"\n", 0, len(source[:end].rstrip())) + 1
+    return any(stop > line for _, stop in (*flat.errors, *flat.missing))
+
+
+def _closed(flat: _Flat, source: bytes, spans: Sequence[ByteSpan], language: Language, deadline: Deadline) -> list[_Attempt]:
+    """Parse the block again with its open brackets and strings closed: as it is, and without its last line."""
+    end = len(source[: spans[-1].end].rstrip())
+    attempts: list[_Attempt] = []
+    for cut in (end, source.rfind(b"\n", 0, end) + 1):
+        brackets, string = _open_at(flat, source, cut, language)
+        closers = (string or b"") + b"".join(reversed(brackets))
+        if (closers or cut < end) and cut > spans[0].start:
+            attempts.append(_attempt(source, spans, cut, closers, language, deadline))
+    return attempts
+
+
+def _open_at(flat: _Flat, source: bytes, cut: int, language: Language) -> tuple[list[bytes], bytes | None]:
+    """What would close the brackets (outermost first) and the string that are open at `cut`."""
+    last_line = source.rfind(b"\n", 0, len(source[:cut].rstrip())) + 1
+    brackets: list[bytes] = []
+    string: bytes | None = None
+    for start, end, kind in zip(flat.starts, flat.ends, flat.kinds, strict=True):
+        if end > cut:
+            break
+        if kind in language.string_end:
+            string = None
+        elif string is not None:  # whatever the parser took it for, it is text
+            continue
+        elif kind in language.string_start:
+            delimiter = source[start:end].lstrip(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+            if delimiter in language.multiline or start >= last_line:
+                string = delimiter
+        elif kind in language.closers:
+            brackets.append(language.closers[kind])
+        elif kind in language.closing and brackets and brackets[-1] == source[start:end]:
+            brackets.pop()
+    return brackets, string
+
+
+def _forget_after(flat: _Flat, cut: int) -> None:
+    """Drop what lies after the cut, which is ours, and end there what crosses it."""
+    while flat.starts and flat.starts[-1] >= cut:
+        for column in (flat.starts, flat.ends, flat.kinds):
+            column.pop()
+    if flat.ends and flat.ends[-1] > cut:
+        flat.ends[-1] = cut
+    flat.errors = [(start, min(end, cut)) for start, end in flat.errors if start < cut]
+    flat.missing = [(start, min(end, cut)) for start, end in flat.missing if start < cut]

@@ -1,0 +1,177 @@
+"""The loader of language packs: a folder of data becomes a `Language`.
+
+A pack is two files. ``language.toml`` holds tables (names, tokens, closers), ``codeblock.scm`` a Tree-sitter query whose captures say what
+a node *is*. The engine knows captures, never a language. One capture per pattern, no predicates. The vocabulary:
+
+Items
+    ``@item`` a simple statement · ``@item.header`` a compound statement or clause · ``@item.definition`` a function or class ·
+    ``@item.docstring`` a string that stands as a statement · ``@item.absorb`` no item after all, part of the one around it ·
+    ``@comment`` · ``@body`` the node that holds the statements of a header
+Detection
+    ``@evidence`` a construct that prose hardly ever parses to
+Scopes
+    ``@scope.fn`` a function, whose body runs later · ``@scope.lambda`` a function that is evaluated in place · ``@scope.class`` names that
+    nested functions do not see · ``@scope.comp``, ``@scope.block``
+Definitions, on the identifier: ``@def`` and any of these after it, as in ``@def.outer.hoist``
+    ``outer`` in the scope around, the name of a function or class · ``var`` skips block scopes · ``hoist`` visible before its position ·
+    ``set`` assigns without declaring · ``read`` is a use too (``x += 1``) · ``declare`` binds without a value · ``now`` at its own position, not
+    at the end of the item · ``walrus`` the same, outside comprehensions · ``del``, ``global``, ``nonlocal``. ``@delay``: a ``now`` or
+    ``walrus`` that begins where this node begins happens where it ends
+Uses
+    every identifier but definitions and ``@ignore`` · ``@mut`` base of an attribute or element store · ``@call`` the called expression ·
+    ``@outer`` evaluated in the scope around the function · ``@attr`` ``receiver.name``, with ``def``, ``def.read``, ``mut``, ``call``
+Flow
+    ``@flow.branch``, ``@flow.switch`` (falls through, break leaves it), ``@flow.cases`` (break leaves it) with ``@flow.alt`` and
+    ``@flow.alt.total`` (taken when no other is) · ``@flow.for`` (the header's uses run once), ``@flow.while`` (each turn), ``@flow.do``
+    (body first), ``@flow.inf`` (only a break leaves it), ``@flow.post`` (a loop's or try's else) · ``@flow.try`` with ``@flow.trybody``,
+    ``@flow.handler``, ``@flow.finally`` · ``@flow.with`` (may swallow an exception) · ``@jump.return``, ``raise``, ``break``, ``continue``
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import re
+import tomllib
+from dataclasses import dataclass
+from functools import cache
+from importlib import metadata, resources
+from typing import Any
+
+import tree_sitter
+
+from codeblock.errors import MissingExtraError, UsageError, nearest
+
+LANGUAGES: tuple[str, ...] = ("python",)
+"""Names of the packs, which are the names of their folders."""
+
+NOT_CORE, CORE, INSIDE = 0, 1, 2
+"""What a leaf is: no core token, a core token, or a part of the token that is its parent."""
+
+
+@dataclass(frozen=True, slots=True)
+class Language:
+    """A language pack, ready to use.
+
+    Attributes:
+        name: of the pack.
+        grammar: the Tree-sitter language.
+        query: the captures of ``codeblock.scm``.
+        leaf: per node kind id, NOT_CORE, CORE or INSIDE.
+        identifiers: kind ids of leaves that name variables.
+        siblings: names of languages that a fence of this language may hold in truth.
+        first_line: what the first line of bare code looks like.
+        prompts: what the first line of a session transcript starts with.
+        closers: per kind id of an opening bracket, what closes it.
+        closing: kind ids of closing brackets.
+        string_start: kind ids of leaves that open a string.
+        string_end: kind ids of leaves that close a string.
+        multiline: string delimiters whose string may hold line breaks.
+        separators: texts between two items that belong to the first.
+        receivers: names through which a method reaches its class.
+    """
+
+    name: str
+    grammar: tree_sitter.Language
+    query: tree_sitter.Query
+    leaf: tuple[int, ...]
+    identifiers: frozenset[int]
+    siblings: tuple[str, ...]
+    first_line: re.Pattern[str]
+    prompts: tuple[str, ...]
+    closers: dict[int, bytes]
+    closing: frozenset[int]
+    string_start: frozenset[int]
+    string_end: frozenset[int]
+    multiline: frozenset[bytes]
+    separators: frozenset[bytes]
+    receivers: tuple[bytes, ...]
+
+
+@cache
+def load(name: str) -> Language:
+    """Load a language pack; later calls return the same object.
+
+    Raises:
+        UsageError: there is no such pack.
+        MissingExtraError: its grammar is not installed.
+    """
+    pack = _tables(name)
+    try:
+        module = importlib.import_module(pack["grammar"]["module"])
+    except ModuleNotFoundError:
+        raise MissingExtraError(pack["grammar"]["distribution"], name, f"analysing {name}") from None
+    grammar = tree_sitter.Language(getattr(module, pack["grammar"]["function"])())
+    tokens, closing = pack["tokens"], pack["closing"]
+    kinds = [(i, grammar.node_kind_for_id(i) or "") for i in range(grammar.node_kind_count)]
+
+    def ids(names: list[str]) -> frozenset[int]:
+        return frozenset(i for i, kind in kinds if kind in names)
+
+    return Language(
+        name=name,
+        grammar=grammar,
+        query=tree_sitter.Query(grammar, _text(name, "codeblock.scm")),
+        leaf=tuple(_leaf_class(kind, grammar.node_kind_is_named(i), tokens) for i, kind in kinds),
+        identifiers=ids(tokens["identifiers"]),
+        siblings=tuple(pack["detect"]["siblings"]),
+        first_line=re.compile(pack["detect"]["first_line"]),
+        prompts=tuple(pack["detect"]["prompts"]),
+        closers={i: closing["brackets"][kind].encode() for i, kind in kinds if kind in closing["brackets"]},
+        closing=ids(list(closing["brackets"].values())),
+        string_start=ids(closing["string_start"]),
+        string_end=ids(closing["string_end"]),
+        multiline=frozenset(d.encode() for d in closing["multiline"]),
+        separators=frozenset(s.encode() for s in pack["items"]["separators"]),
+        receivers=tuple(r.encode() for r in pack["data_flow"]["receivers"]),
+    )
+
+
+def resolve_alias(info_string: str) -> str | None:
+    """Return the language that a fence's info string names, or None where no pack answers to it.
+
+    Understands ``python``, ``Python title="x"``, ``{.python .numberLines}`` and ``python{1,3}``.
+    """
+    match = re.match(r"[{\s.]*([\w+#.\-]+)", info_string)
+    return _aliases().get(match[1].lower()) if match else None
+
+
+@cache
+def fingerprint() -> str:
+    """Return a hash of everything that language packs bring to an analysis: their data and the versions of their grammars."""
+    digest = hashlib.sha256()
+    for name in LANGUAGES:
+        distribution = _tables(name)["grammar"]["distribution"]
+        for part in (
+            _text(name, "language.toml"),
+            _text(name, "codeblock.scm"),
+            f"{distribution} {metadata.version(distribution)}",
+        ):
+            digest.update(f"{len(part)}:{part}".encode())
+    return digest.hexdigest()
+
+
+def _text(name: str, file: str) -> str:
+    return resources.files("codeblock.languages").joinpath(name, file).read_text(encoding="utf-8")
+
+
+@cache
+def _tables(name: str) -> dict[str, Any]:
+    if name not in LANGUAGES:
+        raise UsageError(f"there is no language pack {name!r}{nearest(name, LANGUAGES)} (known: {', '.join(LANGUAGES)})")
+    return tomllib.loads(_text(name, "language.toml"))
+
+
+@cache
+def _aliases() -> dict[str, str]:
+    return {alias: name for name in LANGUAGES for alias in _tables(name)["aliases"]}
+
+
+def _leaf_class(kind: str, named: bool, tokens: dict[str, list[str]]) -> int:
+    """What a leaf of this kind is; anonymous kinds are words or signs, named ones carry meaning unless listed."""
+    if kind in tokens["inside"]:
+        return INSIDE
+    if named:
+        return NOT_CORE if kind in tokens["not_core"] else CORE
+    listed = tokens["not_core_words"] if kind.isalpha() else tokens["not_core_signs"]
+    return NOT_CORE if kind in listed else CORE

@@ -1,0 +1,117 @@
+; One capture per pattern, no predicates. The captures are described in codeblock/languages/loader.py.
+
+; ---- items
+[(assert_statement) (break_statement) (continue_statement) (delete_statement) (exec_statement) (expression_statement)
+ (future_import_statement) (global_statement) (import_from_statement) (import_statement) (nonlocal_statement) (pass_statement)
+ (print_statement) (raise_statement) (return_statement) (type_alias_statement)] @item
+[(for_statement) (if_statement) (match_statement) (try_statement) (while_statement) (with_statement)
+ (elif_clause) (else_clause) (except_clause) (finally_clause) (case_clause)] @item.header
+[(class_definition) (decorated_definition) (function_definition)] @item.definition
+(decorated_definition definition: (_) @item.absorb)
+(expression_statement . [(string) (concatenated_string)] .) @item.docstring
+(comment) @comment
+(block) @body
+
+; ---- what prose hardly ever parses to
+[(import_statement) (import_from_statement) (function_definition) (class_definition) (for_statement) (while_statement)
+ (with_statement) (return_statement) (call) (subscript)] @evidence
+(assignment right: (_)) @evidence
+(augmented_assignment) @evidence
+
+; ---- scopes
+(function_definition) @scope.fn
+(lambda) @scope.lambda
+(class_definition) @scope.class
+[(list_comprehension) (set_comprehension) (dictionary_comprehension) (generator_expression)] @scope.comp
+
+; ---- definitions
+(assignment left: (identifier) @def)
+(assignment left: (identifier) @def.declare !right)
+(augmented_assignment left: (identifier) @def.read)
+(pattern_list (identifier) @def)
+(tuple_pattern (identifier) @def)
+(list_pattern (identifier) @def)
+(list_splat_pattern (identifier) @def)
+(dictionary_splat_pattern (identifier) @def)
+(for_statement left: (identifier) @def)
+(for_in_clause left: (identifier) @def)
+(named_expression name: (identifier) @def.walrus)
+(named_expression) @delay
+(as_pattern_target (identifier) @def.now)
+(as_pattern_target (_ (identifier) @def.now))
+(parameters (identifier) @def)
+(lambda_parameters (identifier) @def)
+(default_parameter name: (identifier) @def)
+(typed_parameter . (identifier) @def)
+(typed_default_parameter name: (identifier) @def)
+(function_definition name: (identifier) @def.outer)
+(class_definition name: (identifier) @def.outer)
+(import_statement name: (dotted_name . (identifier) @def))
+(aliased_import alias: (identifier) @def)
+(import_from_statement name: (dotted_name . (identifier) @def))
+(future_import_statement name: (dotted_name (identifier) @def))
+(case_pattern (dotted_name . (identifier) @def .))
+(case_pattern (as_pattern (identifier) @def))
+(as_pattern (case_pattern) (identifier) @def)
+(splat_pattern (identifier) @def)
+(keyword_pattern (identifier) (dotted_name . (identifier) @def .))
+(type_alias_statement left: (type (identifier) @def))
+(global_statement (identifier) @def.global)
+(nonlocal_statement (identifier) @def.nonlocal)
+(delete_statement (identifier) @def.del)
+(delete_statement (expression_list (identifier) @def.del))
+(assignment left: (attribute object: (identifier) @mut))
+(assignment left: (subscript value: (identifier) @mut))
+(augmented_assignment left: (attribute object: (identifier) @mut))
+(augmented_assignment left: (subscript value: (identifier) @mut))
+
+; ---- members reached through a receiver (`self.x`)
+(attribute object: (identifier)) @attr
+(call function: (attribute object: (identifier)) @attr.call)
+(assignment left: (attribute object: (identifier)) @attr.def)
+(pattern_list (attribute object: (identifier)) @attr.def)
+(tuple_pattern (attribute object: (identifier)) @attr.def)
+(augmented_assignment left: (attribute object: (identifier)) @attr.def.read)
+(assignment left: (subscript value: (attribute object: (identifier)) @attr.mut))
+(augmented_assignment left: (subscript value: (attribute object: (identifier)) @attr.mut))
+
+; ---- names that are no uses
+(attribute attribute: (identifier) @ignore)
+(keyword_argument name: (identifier) @ignore)
+(keyword_pattern . (identifier) @ignore)
+(import_from_statement module_name: (dotted_name (identifier) @ignore))
+(import_from_statement module_name: (relative_import (dotted_name (identifier) @ignore)))
+(import_from_statement name: (aliased_import name: (dotted_name (identifier) @ignore)))
+(import_from_statement name: (dotted_name (identifier) @ignore))
+(import_statement name: (dotted_name (identifier) @ignore))
+(import_statement name: (aliased_import name: (dotted_name (identifier) @ignore)))
+(call function: (identifier) @call)
+(default_parameter value: (_) @outer)
+(typed_default_parameter value: (_) @outer)
+(typed_default_parameter type: (_) @outer)
+(typed_parameter type: (_) @outer)
+(function_definition return_type: (_) @outer)
+(class_definition superclasses: (_) @outer)
+
+; ---- flow
+[(if_statement) (match_statement)] @flow.branch
+(if_statement consequence: (block) @flow.alt)
+(elif_clause consequence: (block) @flow.alt)
+(if_statement alternative: (else_clause body: (block) @flow.alt.total))
+(case_clause) @flow.alt
+(case_clause (case_pattern "_")) @flow.alt.total
+(for_statement) @flow.for
+(while_statement) @flow.while
+(while_statement condition: [(true) (integer)]) @flow.inf
+(for_statement alternative: (else_clause) @flow.post)
+(while_statement alternative: (else_clause) @flow.post)
+(try_statement) @flow.try
+(try_statement body: (block) @flow.trybody)
+(try_statement (else_clause) @flow.post)
+(except_clause) @flow.handler
+(finally_clause) @flow.finally
+(with_statement) @flow.with
+(return_statement) @jump.return
+(raise_statement) @jump.raise
+(break_statement) @jump.break
+(continue_statement) @jump.continue
