@@ -185,6 +185,8 @@ def _turn(turn: Any) -> Message:
     role = turn.get("role", turn.get("from"))
     if role is None:
         raise RowRejected(Reject.MISSING_FIELD)
+    if not isinstance(role, str):
+        raise RowRejected(Reject.UNKNOWN_ROLE)
     if role in _TOOL_ROLES or turn.get("tool_calls") or turn.get("function_call"):
         raise RowRejected(Reject.TOOL_TURN)
     if role not in _ROLES:

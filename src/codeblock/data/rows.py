@@ -218,7 +218,7 @@ class _Piece:
 
     line: int
     offset: int
-    content: bytes  # its head only, when something is wrong with it
+    content: bytes  # at least its head, when something is wrong with it
     wrong: tuple[Unreadable, str] | None = None
 
 
@@ -265,7 +265,7 @@ def _split_lines(chunks: _Chunks, stream: Iterator[bytes], offset: int, cap: int
             line += 1
             parts, size, begin = [], 0, end + 1
         if begin < len(chunk):
-            if size <= cap:
+            if size <= max(cap, HEAD_BYTES):
                 parts.append(chunk[begin:])
             size += len(chunk) - begin
     if chunks.damage:
@@ -295,13 +295,14 @@ def _split_array(chunks: _Chunks, stream: Iterator[bytes], offset: int, cap: int
     in_string = False
 
     def element(end: int) -> _Piece:
-        size = dropped + end
+        piece = _trimmed(line, offset, head + buffer[:end])
+        size = dropped + end if dropped else len(piece.content)
         if size > cap:
-            wrong = (Unreadable.LINE_TOO_LONG, f"{size} bytes, at most {cap} are read")
-            return _trimmed(line, offset, (head + buffer[:end])[:HEAD_BYTES], wrong)
-        content = buffer[:end]
-        wrong = None if content.strip(_SPACE) else (Unreadable.NOT_JSON, "an empty element")
-        return _trimmed(line, offset, content, wrong)
+            piece.content = piece.content[:HEAD_BYTES]
+            piece.wrong = Unreadable.LINE_TOO_LONG, f"{size} bytes, at most {cap} are read"
+        elif not size:
+            piece.wrong = Unreadable.NOT_JSON, "an empty element"
+        return piece
 
     while True:
         if in_string:
@@ -338,11 +339,17 @@ def _split_array(chunks: _Chunks, stream: Iterator[bytes], offset: int, cap: int
             position = len(buffer)
         chunk = next(stream, b"")
         if not chunk:
-            wrong = chunks.damage or (Unreadable.BROKEN_ARRAY, "the file ends inside the array")
-            yield _trimmed(line, offset, (head + buffer)[:HEAD_BYTES], wrong)
+            piece = _trimmed(line, offset, head + buffer)
+            piece.wrong = chunks.damage or (Unreadable.BROKEN_ARRAY, "the file ends inside the array")
+            yield piece
             return
+        if not dropped:
+            space = len(buffer) - len(buffer.lstrip(_SPACE))
+            line += buffer.count(b"\n", 0, space)
+            offset += space
+            buffer, position = buffer[space:], position - space
         if dropped + len(buffer) > cap:
-            head = head or buffer[:HEAD_BYTES]
+            head = (head + buffer[:position])[:HEAD_BYTES]
             newlines += buffer.count(b"\n", 0, position)
             dropped += position
             buffer, position = buffer[position:], 0
@@ -352,14 +359,15 @@ def _split_array(chunks: _Chunks, stream: Iterator[bytes], offset: int, cap: int
         offset += len(buffer)
         buffer = chunk
     if buffer.strip(_SPACE) or chunks.damage:
-        wrong = chunks.damage or (Unreadable.BROKEN_ARRAY, "text follows the end of the array")
-        yield _trimmed(line, offset, buffer[:HEAD_BYTES], wrong)
+        piece = _trimmed(line, offset, buffer)
+        piece.wrong = chunks.damage or (Unreadable.BROKEN_ARRAY, "text follows the end of the array")
+        yield piece
 
 
-def _trimmed(line: int, offset: int, content: bytes, wrong: tuple[Unreadable, str] | None) -> _Piece:
+def _trimmed(line: int, offset: int, content: bytes) -> _Piece:
     """A piece without the white space around it."""
     begin = len(content) - len(content.lstrip(_SPACE))
-    return _Piece(line + content.count(b"\n", 0, begin), offset + begin, content.strip(_SPACE), wrong)
+    return _Piece(line + content.count(b"\n", 0, begin), offset + begin, content.strip(_SPACE))
 
 
 def _read_parquet(file: BinaryIO, path: Path, start: int) -> Iterator[RawRow]:
