@@ -21,7 +21,7 @@ def with_settings(**sections: type[Settings]) -> Callable[[F], F]:
     """
 
     def decorate(command: F) -> F:
-        own = [p for p in inspect.signature(command).parameters.values() if p.kind is not p.VAR_KEYWORD]
+        own = [p for p in inspect.signature(command, eval_str=True).parameters.values() if p.kind is not p.VAR_KEYWORD]
         made = [_parameter(section, name, cls) for section, cls in sections.items() for name in cls.model_fields]
         command.__signature__ = inspect.Signature([*own, *made])  # pyright: ignore[reportFunctionMemberAccess]
         command.__annotations__ = {p.name: p.annotation for p in [*own, *made]}
@@ -50,7 +50,7 @@ def merge(recipe: dict[str, Any], flags: dict[str, Any]) -> dict[str, Any]:
 def _parameter(section: str, name: str, cls: type[Settings]) -> inspect.Parameter:
     """One keyword option; absent means not set."""
     field = cls.model_fields[name]
-    default = "" if field.is_required() or field.default is None else f" [default: {field.default}]"
+    default = "" if field.is_required() or field.default is None else f" (default: {field.default})"
     option = typer.Option(help=f"{field.description}{default}", rich_help_panel=f"{section} settings", show_default=False)
     kind: Any = field.annotation
     return inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=Annotated[kind | None, option])

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 import yaml
 
-from codeblock.analyze.analyze import AnalyzeStage
+from codeblock.analyze.stage import AnalyzeStage
 from codeblock.config import Recipe, build_recipe
 from codeblock.data.read import read
 from codeblock.engine.local import run_stage
@@ -56,7 +56,7 @@ def run(recipe: Recipe, watch: Watch) -> Outcome:
     strategy(recipe.select.strategy)
     root = Path(recipe.out)
     samples, analysis, scores = (root / "stages" / stage for stage in STAGES)
-    analyze, score = AnalyzeStage(recipe.analyze), ScoreStage(recipe.score)
+    analyze, score = AnalyzeStage(recipe.analyze.seconds, recipe.analyze.max_bytes), ScoreStage(recipe.score)
     with run_lock(root):
         _start(root)
         with watch("read") as progress:
@@ -67,7 +67,8 @@ def run(recipe: Recipe, watch: Watch) -> Outcome:
                 analyze, [samples], analysis, workers=workers, row_seconds=recipe.analyze.seconds, progress=progress
             )
         with watch("score") as progress:
-            scoring = run_stage(score, [samples, analysis], scores, progress=progress)
+            # of the samples alone: what the analysis finds never makes scores stale, which are much dearer
+            scoring = run_stage(score, [samples], scores, progress=progress)
         reports = reading.stage, analyzing, scoring
         facts = {
             "model": recipe.score.model,
@@ -76,7 +77,8 @@ def run(recipe: Recipe, watch: Watch) -> Outcome:
             "analysis": dict(analyze.fingerprint()),
             "scores": dict(score.fingerprint()),
         }
-        scored = {"facts": facts, "counts": _counts(reports), "config": recipe.model_dump(mode="json")}
+        read_counts = {"rows_in": reading.stage.rows, "quarantined": dict(sorted(reading.stage.quarantined.items()))}
+        scored = {"facts": facts, "counts": read_counts, "config": recipe.model_dump(mode="json")}
         write_json_atomic(root / _SCORED, scored)
         return _finish(root, recipe, scored, reports, watch)
 
@@ -129,27 +131,11 @@ def _finish(root: Path, recipe: Recipe, scored: dict[str, Any], reports: Sequenc
     """Select from the scores in `root`, and write the artefact."""
     with watch("select") as progress:
         selecting, done = write_selection(root, recipe.select, chat=scored["facts"]["chat"], progress=progress)
-        counts = dict(scored["counts"])
-        counts["rejected"] = {**counts["rejected"], **_rejected([selecting])}
-        counts["kept"] = selecting.kept
+        counts = {**scored["counts"], "rejected": dict(sorted(selecting.rejected.items())), "kept": selecting.kept}
         facts = {**scored["facts"], "config": recipe.model_dump(mode="json")}
         manifest = write_manifest(root, done, facts, counts)
     write_bytes_atomic(root / "recipe.yaml", yaml.safe_dump(facts["config"], sort_keys=False, allow_unicode=True).encode())
     return Outcome(manifest, (*reports, selecting))
-
-
-def _counts(reports: Sequence[StageReport]) -> dict[str, Any]:
-    """Rows by what became of them, over the stages so far: rows_in = kept + rejected + quarantined."""
-    return {
-        "rows_in": reports[0].rows,
-        "quarantined": dict(sorted(reports[0].quarantined.items())),
-        "rejected": _rejected(reports),
-        "kept": reports[-1].kept,
-    }
-
-
-def _rejected(reports: Sequence[StageReport]) -> dict[str, int]:
-    return {reason: count for report in reports for reason, count in sorted(report.rejected.items())}
 
 
 def _link_stages(source: Path, out: Path) -> None:

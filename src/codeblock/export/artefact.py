@@ -20,7 +20,7 @@ from codeblock.export.recipes import render_recipes
 from codeblock.export.tables import annotation_table, make_labels, supervised_per_item, train_table
 from codeblock.schemas import list_values
 from codeblock.select.plan import Plan, apply, plan, strategy
-from codeblock.select.sample import KINDS, ScoredSample, scored_samples
+from codeblock.select.sample import KINDS, ScoredSample, first_reasons, scored_samples
 from codeblock.store import (
     Counts,
     Done,
@@ -77,16 +77,22 @@ def write_selection(
     key = shard_key(fingerprint, [shards[i].files[part_name(i)].sha256 for shards in made_from for i in range(count)])
     target = Shards(root / "stages" / "select", root)
     found = [target.find(index, f"{key}-{index}") for index in range(count)]
-    rows = [done.counts.kept for done in made_from[-1]]
     todo = [index for index in range(count) if found[index] is None]
     if todo:
-        made = plan((s for index in range(count) for s in _scored(root, index) if s is not None), settings)
-        first = np.cumsum([0, *rows])
-        for index in range(count):
-            if index in todo:
-                found[index] = _write_shard(target, root, index, f"{key}-{index}", made, int(first[index]), eos_share)
+        scored = [0] * count
+
+        def pool() -> Iterator[ScoredSample]:
+            for index in range(count):
+                for sample in _scored(root, index):
+                    if sample is not None:
+                        scored[index] += 1
+                        yield sample
+
+        made = plan(pool(), settings)
+        for index in todo:
+            found[index] = _write_shard(target, root, index, f"{key}-{index}", made, sum(scored[:index]), eos_share)
             if progress is not None:
-                progress(int(first[index + 1]), sum(rows))
+                progress(sum(scored[: index + 1]), sum(scored))
     target.prune(count)
     done = [d for d in found if d is not None]
     return summarize("select", done, len(todo), time.monotonic() - started), done
@@ -133,16 +139,16 @@ def write_manifest(root: Path, done: list[Done], facts: Mapping[str, Any], count
 
 
 def _scored(root: Path, index: int) -> Iterator[ScoredSample | None]:
-    """The rows of one shard, joined."""
+    """The rows of one shard, joined; None for dropped ones."""
     return scored_samples(*(read_table(root / "stages" / stage / part_name(index)) for stage in STAGES))
 
 
 def _write_shard(target: Shards, root: Path, index: int, key: str, plan: Plan, first: int, eos_share: float) -> Done:
     """Apply the plan to one shard, whose first scored sample is number `first` of the plan."""
-    analysis, scores = (read_table(root / "stages" / stage / part_name(index)) for stage in STAGES[1:])
+    tables = samples, analysis, scores = [read_table(root / "stages" / stage / part_name(index)) for stage in STAGES]
     id_offsets, input_ids = list_values(scores.column("input_ids").combine_chunks())
     end_offsets, end_of_turn = list_values(scores.column("end_of_turn").combine_chunks())
-    reasons: list[str | None] = scores.column("reason").to_pylist()
+    reasons = first_reasons(tables)
     selections: list[Selection | None] = []
     texts: list[bytes | None] = []
     per_item: list[np.ndarray | None] = []
@@ -151,7 +157,7 @@ def _write_shard(target: Shards, root: Path, index: int, key: str, plan: Plan, f
     verdicts: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
     n = first
-    for row, sample in enumerate(_scored(root, index)):
+    for row, sample in enumerate(scored_samples(samples, analysis, scores)):
         if sample is None:
             selections.append(None)
             texts.append(None)
@@ -181,15 +187,14 @@ def _write_shard(target: Shards, root: Path, index: int, key: str, plan: Plan, f
         f"data/train-{index:05d}.parquet": parquet_bytes(train_table(rows)),
         f"annotations/train-{index:05d}.parquet": parquet_bytes(table),
     }
-    scored = n - first
-    dropped = {NO_SUPERVISED_TOKEN: scored - len(rows)} if len(rows) < scored else {}
+    dropped = Counter(reason for reason in reasons if reason is not None)
     note: dict[str, Any] = {
         **{name: tokens[name] for name in ("supervised", "kept_tokens", "pool_tokens", "end_of_turn")},
         "max_length": max((len(ids) for ids, _ in rows), default=0),
         "verdicts": dict(sorted(verdicts.items())),
         "kinds": dict(sorted(kinds.items())),
     }
-    return target.write(index, key, files, Counts(scored, len(rows), dropped), note)
+    return target.write(index, key, files, Counts(len(reasons), len(rows), dict(sorted(dropped.items()))), note)
 
 
 def _sum_counts(notes: list[dict[str, Any]], name: str) -> dict[str, int]:

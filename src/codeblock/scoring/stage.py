@@ -29,6 +29,8 @@ from codeblock.types import RenderedSample, Sample, TokenScores
 if TYPE_CHECKING:
     from codeblock.scoring.scorer import Scorer
 
+_VERSION = 1  # raise when the same model gives the same samples other scores
+
 _COLUMNS = ["id", "reason", "messages", "source", "row", "extra"]
 
 _log = logging.getLogger(__name__)
@@ -67,6 +69,7 @@ class ScoreStage:
         device = resolve_device(self._settings.device)
         require("transformers", "scoring a model")
         return {
+            "version": _VERSION,
             "model": fingerprint_files(find_model(self._settings.model)),
             "dtype": resolve_dtype(self._settings.dtype, device),
             "device": device.split(":")[0],
@@ -94,6 +97,14 @@ class ScoreStage:
         self._scorer = Scorer(model, self._settings.batch_tokens)
         self.renderer, self.info = renderer, info
         _log.info("scoring with %s (%s) in %s on %s", info.name, info.architecture, info.dtype, info.device)
+
+    def facts(self) -> dict[str, Any]:
+        """Return what a trainer must share with the scores: the hashes of tokenizer and chat template, and whether there is one.
+
+        Loads no weights.
+        """
+        renderer = self.renderer or Renderer(load_tokenizer(find_model(self._settings.model)))
+        return {"chat": renderer.is_chat, **renderer.fingerprint()}
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Score a table with the columns of `SAMPLES`; samples are batched with others of this table only."""

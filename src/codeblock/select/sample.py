@@ -72,6 +72,12 @@ class ScoredSample:
         return _IS_CODE[self.kind]
 
 
+def first_reasons(tables: Sequence[pa.Table]) -> list[str | None]:
+    """Why each row was dropped by the first stage that did, in the order of `tables`; None for rows that none dropped."""
+    columns = zip(*(table.column("reason").to_pylist() for table in tables), strict=True)
+    return [next((reason for reason in row if reason is not None), None) for row in columns]
+
+
 class _Spans:
     """A list<list<struct<start, end>>> column, flat: the spans of every element of every row."""
 
@@ -99,7 +105,7 @@ def scored_samples(samples: pa.Table, analysis: pa.Table, scores: pa.Table) -> I
         Per row, its scored sample, or None where a stage gave the row a reason.
     """
     ids = scores.column("id").to_pylist()
-    reasons = scores.column("reason").to_pylist()
+    reasons = first_reasons([samples, analysis, scores])
     messages = samples.column("messages").to_pylist()
     token_offsets, position = list_values(_array(scores, "position"))
     token = {name: list_values(_array(scores, name))[1] for name in ("response", "start", "end", "nll")}
