@@ -11,10 +11,13 @@ from codeblock.analyze.names import ProgramBuilder
 from codeblock.analyze.parse import Parsed, parse
 from codeblock.analyze.segment import Block, segment
 from codeblock.analyze.signals import signals
+from codeblock.analyze.values import ORDER
 from codeblock.errors import AnalysisError, ResponseTooLarge
 from codeblock.languages import load
 from codeblock.spans import ByteSpan
 from codeblock.types import CODE_KINDS, Analysis, CodeItem, Edge, Segment, SegmentKind
+
+_CODE = tuple(CODE_KINDS)  # a set would call Python code to hash the kind
 
 
 def analyze(responses: Sequence[str], *, seconds: float = 2.0, max_bytes: int = 1_000_000) -> Analysis:
@@ -102,7 +105,7 @@ class _Collected:
         edges: list[Edge] = []
         for blocks_of_program in programs.values():
             edges += self._link(blocks_of_program)
-        edges.sort(key=_edge_order)
+        edges.sort(key=ORDER)
         self._edges += edges
 
     def _link(self, blocks: list[tuple[Parsed, range]]) -> list[Edge]:
@@ -110,13 +113,11 @@ class _Collected:
         builder = ProgramBuilder(self._deadline)
         nodes: dict[int, int] = {}  # items of code, numbered
         for parsed, indices in blocks:
-            owners = [(span, i) for i in indices if self._items[i].kind in CODE_KINDS for span in self._items[i].spans]
-            builder.add(parsed, sorted(owners))
-            for i in indices:
-                if self._items[i].kind in CODE_KINDS:
-                    nodes[i] = len(nodes)
+            code = [i for i in indices if self._items[i].kind in _CODE]
+            nodes.update(zip(code, range(len(nodes), len(nodes) + len(code)), strict=True))
+            builder.add(parsed, sorted((span, i) for i in code for span in self._items[i].spans))
         edges = DataFlow(builder.finish(), self._deadline).run()
-        reach, bridge = signals(len(nodes), {(nodes[e.source], nodes[e.target]) for e in edges}, self._deadline)
+        reach, bridge = signals(len(nodes), ((nodes[e.source], nodes[e.target]) for e in edges), self._deadline)
         for i, node in nodes.items():
             self._reach[i] = reach[node]
             self._bridge[i] = bridge[node]
@@ -125,7 +126,3 @@ class _Collected:
     def analysis(self) -> Analysis:
         """What was collected."""
         return Analysis(tuple(self._segments), tuple(self._items), tuple(self._edges), tuple(self._reach), tuple(self._bridge))
-
-
-def _edge_order(edge: Edge) -> tuple[int, int, str, str]:
-    return edge.source, edge.target, edge.variable, edge.kind

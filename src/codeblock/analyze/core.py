@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from bisect import bisect_left
+from functools import partial
+from itertools import compress
 
 from codeblock.analyze.parse import Parsed
 from codeblock.languages.loader import CORE
 from codeblock.spans import ByteSpan
+
+_ONLY_CORE = bytes(int(c == CORE) for c in range(256))
+_as_span = partial(tuple.__new__, ByteSpan)  # three times faster than calling ByteSpan, for one object per token
 
 
 class CoreTokens:
@@ -18,21 +23,17 @@ class CoreTokens:
     __slots__ = ("_spans", "_starts")
 
     def __init__(self, parsed: Parsed) -> None:
-        leaf = [int(c == CORE) for c in parsed.language.leaf]
-        known = len(leaf)
-        self._spans = [
-            ByteSpan(start, end)
-            for start, end, kind in zip(parsed.starts, parsed.ends, parsed.kinds, strict=True)
-            if kind < known and leaf[kind]
-        ]
+        is_core = parsed.language.leaf.translate(_ONLY_CORE)
+        leaves = compress(zip(parsed.starts, parsed.ends, strict=True), map(is_core.__getitem__, parsed.kinds))
+        self._spans = list(map(_as_span, leaves))
         if len(parsed.spans) > 1:
             self._spans = _clip(self._spans, parsed.spans)
-        self._starts = [s.start for s in self._spans]
+        self._starts = [s[0] for s in self._spans]
 
-    def within(self, span: ByteSpan) -> list[ByteSpan]:
+    def within(self, span: ByteSpan) -> tuple[ByteSpan, ...]:
         """The core tokens that start inside the span, in order."""
         low = bisect_left(self._starts, span.start)
-        return self._spans[low : bisect_left(self._starts, span.end, low)]
+        return tuple(self._spans[low : bisect_left(self._starts, span.end, low)])
 
 
 def _clip(tokens: list[ByteSpan], spans: tuple[ByteSpan, ...]) -> list[ByteSpan]:

@@ -10,23 +10,16 @@ Not seen: calls that change their arguments, aliases, exceptions out of calls, `
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from codeblock.analyze.deadline import Deadline
-from codeblock.analyze.names import Loop, LoopKind, Op, Program, Role
-from codeblock.types import Edge, EdgeKind
+from codeblock.analyze.program import Loop, LoopKind, Op, Program, Role
+from codeblock.analyze.values import NO_ITEM, UNDEFINED, Use, Values, link
+from codeblock.types import Edge
 
-MAX_SOURCES = 64
-"""Definitions that one use is linked to at most, the nearest ones."""
-MIN_EDGE_LIMIT = 20_000
-"""Edges that every program may have; a larger one may have 4 per definition and use (then each use keeps its nearest definitions)."""
-
-_UNDEFINED = 0  # the value of a variable without one
-_NO_ITEM = -1  # of a phi
 _CHECK_EVERY = 1 << 10
-_Values = dict[int, list[int]]  # per variable, the values that meet
+_Met = dict[int, list[int]]  # per variable, the values that meet
 
 
 @dataclass(slots=True)
@@ -40,7 +33,7 @@ class _Open:
         trace: length of the trace when it began.
     """
 
-    op: Op
+    op: int
     alive: bool
     undo: int
     trace: int
@@ -62,7 +55,7 @@ class _Loop(_Open):
     loop: Loop
     phis: dict[int, int] = field(default_factory=dict[int, int])
     body: int = 0  # length of the undo log where the loop is left when its condition fails
-    breaks: _Values = field(default_factory=dict[int, list[int]])
+    breaks: _Met = field(default_factory=dict[int, list[int]])
     seen_breaks: int = 0  # length of the trace at the last break
     seen_turns: int = 0  # length of the trace at the last jump to the head
     broken: bool = False
@@ -91,18 +84,14 @@ class DataFlow:
     def __init__(self, program: Program, deadline: Deadline) -> None:
         self._program = program
         self._deadline = deadline
-        # values: parallel lists; a phi has no item, a mutation has an item and operands
-        self._item = [_NO_ITEM]
-        self._role = [0]
-        self._operands: list[list[int] | None] = [None]
-        self._uses: dict[tuple[int, int, int, int, bool], None] = {}  # item, value, variable, role, in another frame: in order
+        self._values = Values()
+        self._uses: dict[Use, None] = {}  # in order, each once
         self._shared: dict[int, int] = {}  # per variable, a phi of all values that other frames and earlier code may see
-        self._definitions = 0
         self._begin_frame(0)
 
     def run(self) -> list[Edge]:
         """Return the edges, sorted and without self-loops."""
-        begin: dict[Op, Callable[[Op, int], None]] = {
+        begin: dict[int, Callable[[int, int], None]] = {
             Op.BLOCK: self._block,
             Op.BODY: self._body,
             Op.BRANCH: self._branch,
@@ -122,53 +111,49 @@ class DataFlow:
             Op.CONTINUE: self._continue,
             Op.END: self._end,
         }
-        for index, instructions in enumerate(self._program.frames):
-            self._begin_frame(index)
+        use, define = Op.USE, Op.DEFINE
+        variable_of, frame_of, uses = self._program.variable_of, self._program.frame_of, self._uses
+        for frame, instructions in enumerate(self._program.frames):
+            self._begin_frame(frame)
             checked = 0
-            for count, (op, item, variable, role) in enumerate(instructions):
-                if op == Op.USE:
-                    value = self._read(variable)
-                    if value:
-                        self._uses[item, value, variable, role, self._program.frame_of[variable] != index] = None
-                elif op == Op.DEFINE:
-                    self._define(item, variable, role)
+            for op, item, mention, role in instructions:
+                if op == use:
+                    variable = variable_of[mention]
+                    if variable >= 0:
+                        value = (self._environment if self._alive else self._dead).get(variable)
+                        if value is None:
+                            value = self._before(variable)
+                        if value:
+                            uses[item, value, variable, role, frame_of[variable] != frame] = None
+                elif op == define:
+                    if variable_of[mention] >= 0:
+                        self._define(item, variable_of[mention], role)
                 else:
                     begin[op](op, item)
-                if len(self._trace) > checked + _CHECK_EVERY or not count % _CHECK_EVERY:
-                    checked = len(self._trace)
-                    self._deadline.check()
+                    if len(self._trace) > checked:
+                        checked = len(self._trace) + _CHECK_EVERY
+                        self._deadline.check()
             self._end_frame()
-        return self._edges()
+        return link(self._values, list(uses), self._program.names, self._deadline)
 
     # ---- values
-
-    def _value(self, item: int, role: int, operands: list[int] | None) -> int:
-        self._item.append(item)
-        self._role.append(role)
-        self._operands.append(operands)
-        return len(self._item) - 1
-
-    def _join(self, values: list[int]) -> int:
-        """One value for several that meet."""
-        distinct = list(dict.fromkeys(v for v in values if v != _UNDEFINED))
-        if len(distinct) < 2:
-            return distinct[0] if distinct else _UNDEFINED
-        return self._value(_NO_ITEM, 0, distinct)
 
     def _share(self, variable: int) -> int:
         """The phi of everything that may be seen from outside the frame of a variable."""
         if variable not in self._shared:
-            self._shared[variable] = self._value(_NO_ITEM, 0, [])
+            self._shared[variable] = self._values.new(NO_ITEM, 0, [])
         return self._shared[variable]
 
     def _is_shared(self, variable: int) -> bool:
         return self._program.frame_of[variable] != self._frame or variable in self._program.hoisted
 
+    def _before(self, variable: int) -> int:
+        """The value of a variable that has not been written in this frame."""
+        return self._share(variable) if self._is_shared(variable) else UNDEFINED
+
     def _read(self, variable: int) -> int:
         value = (self._environment if self._alive else self._dead).get(variable)
-        if value is None:
-            return self._share(variable) if self._is_shared(variable) else _UNDEFINED
-        return value
+        return self._before(variable) if value is None else value
 
     def _write(self, variable: int, value: int) -> None:
         if not self._alive:
@@ -181,18 +166,16 @@ class DataFlow:
     def _define(self, item: int, variable: int, role: int) -> None:
         """A definition, a deletion, or a mutation, which supersedes earlier mutations but not the definition."""
         if role & Role.DEL:
-            self._write(variable, _UNDEFINED)
+            self._write(variable, UNDEFINED)
             return
-        self._definitions += 1
-        before = self._read(variable) if role & Role.MUT else _UNDEFINED
-        if before != _UNDEFINED and self._role[before] & Role.MUT:
-            before = (self._operands[before] or [_UNDEFINED])[0]
-        value = self._value(item, role, [before] if role & Role.MUT else None)
+        if role & Role.MUT:
+            before = self._read(variable)
+            value = self._values.new(item, role, [self._values.unmutated(before)])
+        else:
+            value = self._values.new(item, role, [])
         self._write(variable, value)
         if self._is_shared(variable):
-            operands = self._operands[self._share(variable)]
-            assert operands is not None
-            operands.append(value)
+            self._values.operands[self._share(variable)].append(value)
 
     # ---- states
 
@@ -204,7 +187,7 @@ class DataFlow:
         self._undo: list[tuple[int, int]] = []  # (variable, value before)
         self._trace: list[tuple[int, int]] = []  # (variable, value after), undoing included
         self._open: list[_Open] = []
-        self._exits: _Values = {}
+        self._exits: _Met = {}
         self._seen_exits = 0
 
     def _end_frame(self) -> None:
@@ -212,16 +195,14 @@ class DataFlow:
         self._leave_frame()
         for variable, values in self._exits.items():
             if self._program.frame_of[variable] == self._frame:
-                operands = self._operands[self._share(variable)]
-                assert operands is not None
-                operands.extend(values)
+                self._values.operands[self._share(variable)].extend(values)
 
     def _leave_frame(self) -> None:
         """Collect the values of captured variables where control leaves the frame."""
         if self._alive and self._program.captured:
             self._seen_exits = self._collect(self._seen_exits, self._exits, self._program.captured)
 
-    def _collect(self, since: int, values: _Values, only: set[int] | None = None) -> int:
+    def _collect(self, since: int, values: _Met, only: frozenset[int] | None = None) -> int:
         """Add the present value of every variable that changed since a point of the trace; return the present point.
 
         What changed and changed back counts, so a variable without a change has been added before, or never had a value.
@@ -258,39 +239,39 @@ class DataFlow:
         if not ends:
             self._kill()
             return
-        values: _Values = {}
+        values: _Met = {}
         for end in ends:
             for variable, value in end.items():
                 values.setdefault(variable, []).append(value)
         for variable, met in values.items():
             if len(met) < len(ends):
                 met.append(self._read(variable))
-            self._write(variable, self._join(met))
+            self._write(variable, self._values.join(met))
 
     def _raised(self, start: _Open) -> dict[int, int]:
         """The values that an exception may meet: those before, and all that were written since. Reverts to those before."""
-        written: _Values = {}
+        written: _Met = {}
         for variable, value in self._trace[start.trace :]:
             written.setdefault(variable, []).append(value)
         self._revert(start.undo)
-        return {variable: self._join([self._read(variable), *values]) for variable, values in written.items()}
+        return {variable: self._values.join([self._read(variable), *values]) for variable, values in written.items()}
 
     # ---- constructs
 
-    def _plain(self, op: Op, _: int) -> None:
+    def _plain(self, op: int, _: int) -> None:
         self._open.append(_Open(op, self._alive, len(self._undo), len(self._trace)))
 
-    def _branch(self, op: Op, _: int) -> None:
+    def _branch(self, op: int, _: int) -> None:
         self._open.append(_Branch(op, self._alive, len(self._undo), len(self._trace)))
 
-    def _try(self, op: Op, _: int) -> None:
+    def _try(self, op: int, _: int) -> None:
         self._open.append(_Try(op, self._alive, len(self._undo), len(self._trace)))
 
-    def _block(self, _op: Op, _: int) -> None:
+    def _block(self, _op: int, _: int) -> None:
         """A new code block: whatever the one before it ended with, this one can be reached."""
         self._alive = True
 
-    def _alternative(self, op: Op, total: int) -> None:
+    def _alternative(self, op: int, total: int) -> None:
         branch = self._open[-1]
         assert isinstance(branch, _Branch)
         branch.total = branch.total or bool(total)
@@ -299,19 +280,19 @@ class DataFlow:
             self._merge([{}, branch.falls])
             branch.falls = None
 
-    def _loop(self, op: Op, index: int) -> None:
+    def _loop(self, op: int, index: int) -> None:
         mark, trace = len(self._undo), len(self._trace)
         entry = _Loop(op, self._alive, mark, trace, self._program.loops[index], seen_breaks=trace, seen_turns=trace)
         self._open.append(entry)
         if self._alive:
             for variable in entry.loop.variables:
-                phi = self._value(_NO_ITEM, 0, [self._read(variable)])
+                phi = self._values.new(NO_ITEM, 0, [self._read(variable)])
                 entry.phis[variable] = phi
                 self._write(variable, phi)
         entry.body = len(self._undo)
         entry.seen_turns = len(self._trace)
 
-    def _body(self, op: Op, _: int) -> None:
+    def _body(self, op: int, _: int) -> None:
         loop = self._open[-1]
         assert isinstance(loop, _Loop)
         if loop.loop.kind == LoopKind.WHILE:
@@ -326,9 +307,7 @@ class DataFlow:
             phi = loop.phis.get(variable)
             value = self._environment[variable]
             if phi is not None and value != phi:
-                operands = self._operands[phi]
-                assert operands is not None
-                operands.append(value)
+                self._values.operands[phi].append(value)
         loop.seen_turns = len(self._trace)
 
     def _leave_body(self, loop: _Loop) -> None:
@@ -344,7 +323,7 @@ class DataFlow:
             self._leave_frame()
             self._kill()
 
-    def _else(self, op: Op, _: int) -> None:
+    def _else(self, op: int, _: int) -> None:
         construct = self._open[-1]
         if isinstance(construct, _Loop):
             self._leave_body(construct)
@@ -355,7 +334,7 @@ class DataFlow:
             else:
                 self._apply(construct.normal)
 
-    def _finally(self, op: Op, _: int) -> None:
+    def _finally(self, op: int, _: int) -> None:
         construct = self._open[-1]
         assert isinstance(construct, _Try)
         if construct.alive:
@@ -369,7 +348,7 @@ class DataFlow:
 
     # ---- ends
 
-    def _end(self, _op: Op, what: int) -> None:
+    def _end(self, _op: int, what: int) -> None:
         entry = self._open.pop()
         if not entry.alive:
             return
@@ -423,7 +402,7 @@ class DataFlow:
             self._revert(loop.body)
             self._alive = True
         for variable, values in loop.breaks.items():
-            self._write(variable, self._join(values))
+            self._write(variable, self._values.join(values))
 
     def _end_try_body(self, entry: _Open) -> None:
         construct = self._open[-1]
@@ -469,13 +448,13 @@ class DataFlow:
 
     # ---- jumps
 
-    def _return(self, op: Op, _: int) -> None:
+    def _return(self, op: int, _: int) -> None:
         if op == Op.RETURN and self._frame == 0:
             return  # a fragment of a function, not the end of the program
         self._leave_frame()
         self._jump()
 
-    def _break(self, _op: Op, _: int) -> None:
+    def _break(self, _op: int, _: int) -> None:
         for n in range(len(self._open) - 1, -1, -1):
             entry = self._open[n]
             if isinstance(entry, _Loop):
@@ -490,7 +469,7 @@ class DataFlow:
                 self._jump()
                 return
 
-    def _continue(self, _op: Op, _: int) -> None:
+    def _continue(self, _op: int, _: int) -> None:
         for entry in reversed(self._open):
             if isinstance(entry, _Loop):
                 self._turn(entry)
@@ -500,59 +479,3 @@ class DataFlow:
     def _jump(self) -> None:
         if self._alive:
             self._kill()
-
-    # ---- edges
-
-    def _edges(self) -> list[Edge]:
-        """Follow every use through the phis to definitions."""
-        limit = max(MIN_EDGE_LIMIT, 4 * (self._definitions + len(self._uses)))
-        sources: dict[int, list[int]] = {}
-        total = 0
-        for count, (_, value, _, _, _) in enumerate(self._uses):
-            if not count % _CHECK_EVERY:
-                self._deadline.check()
-            if value not in sources:
-                sources[value] = self._sources(value)
-            total += len(sources[value])
-        most = MAX_SOURCES
-        while total > limit and most > 1:
-            most //= 2
-            total = sum(min(most, len(sources[value])) for _, value, _, _, _ in self._uses)
-        edges: set[tuple[int, int, bytes, EdgeKind]] = set()
-        for item, value, variable, role, foreign in self._uses:
-            for source in sources[value][:most]:
-                if self._item[source] != item:
-                    kind = self._kind(self._role[source], role, foreign)
-                    edges.add((self._item[source], item, self._program.names[variable], kind))
-        self._deadline.check()
-        return [Edge(s, t, name.decode("utf-8", "replace"), kind) for s, t, name, kind in sorted(edges)]
-
-    def _kind(self, definition: int, use: int, foreign: bool) -> EdgeKind:
-        if definition & Role.MUT:
-            return EdgeKind.MUTATION
-        if use & Role.CALL and definition & Role.OUTER:
-            return EdgeKind.CALL
-        if use & Role.MEMBER:
-            return EdgeKind.ATTRIBUTE
-        return EdgeKind.CLOSURE if foreign else EdgeKind.FLOW
-
-    def _sources(self, value: int) -> list[int]:
-        """The definitions behind a value, nearest first, at most MAX_SOURCES.
-
-        Behind a mutation only definitions count: the mutations before it reach the use through it.
-        """
-        found: dict[int, None] = {}
-        heap = [(-value, False)]
-        seen = {(value, False)}
-        while heap and len(found) < MAX_SOURCES:
-            minus, plain = heapq.heappop(heap)
-            value = -minus
-            mutation = bool(self._role[value] & Role.MUT)
-            if self._item[value] != _NO_ITEM and not (mutation and plain):
-                found[value] = None
-            for operand in self._operands[value] or ():
-                key = (operand, plain or mutation)
-                if operand != _UNDEFINED and key not in seen:
-                    seen.add(key)
-                    heapq.heappush(heap, (-operand, plain or mutation))
-        return list(found)

@@ -19,6 +19,7 @@ from codeblock.spans import ByteSpan
 
 MAX_DEPTH = 10_000  # a query loses captures below a depth of 2 ** 16 without a word, and takes minutes to do so
 MAX_ERROR_CHILDREN = 5_000  # a query takes time quadratic in the children of one ERROR node
+_ITEM_CAPTURES = ("item", "comment")  # the beginnings of their names
 _CHUNK = 1 << 16
 _CHECK_EVERY = 1 << 13
 
@@ -37,7 +38,8 @@ class Parsed:
         starts, ends, kinds: parallel, one entry per leaf in order: where it lies and the id of its kind.
         errors: ERROR nodes, outer before inner.
         missing: the nodes that lack a token.
-        captures: per capture name, the captured nodes as (start, end, kind). None where the block must not be queried.
+        nodes: per capture name of items, the captured nodes as (start, end, kind); nothing where the block must not be queried.
+        captures: per other capture name, the captured nodes as (start, end).
         cut: where the code was closed, if it was: what follows was not parsed, and nodes that end there may have been closed by us.
         error_bytes: bytes of damaged code, plus one for each missing token.
         unfinished: whether a string is open at the end.
@@ -51,7 +53,8 @@ class Parsed:
     kinds: list[int]
     errors: list[Interval]
     missing: list[Interval]
-    captures: dict[str, list[Captured]] | None
+    nodes: dict[str, list[Captured]]
+    captures: dict[str, list[Interval]]
     cut: int | None
     error_bytes: int
     unfinished: bool
@@ -105,7 +108,7 @@ def parse(source: bytes, spans: Sequence[ByteSpan], language: Language, deadline
     if unfinished or (attempt.error_bytes and _damaged_at_end(attempt.flat, source, spans[-1].end)):
         attempt = min((attempt, *_closed(attempt.flat, source, spans, language, deadline)), key=lambda a: a.error_bytes)
     flat, cut = attempt.flat, attempt.cut
-    captures = None if flat.unfit else _captures(attempt.tree, language, cut)
+    nodes, captures = ({}, {}) if flat.unfit else _captures(attempt.tree, language, cut)
     deadline.check()
     if cut is not None:
         _forget_after(flat, cut)
@@ -118,6 +121,7 @@ def parse(source: bytes, spans: Sequence[ByteSpan], language: Language, deadline
         flat.kinds,
         flat.errors,
         flat.missing,
+        nodes,
         captures,
         cut,
         attempt.error_bytes,
@@ -215,7 +219,7 @@ def _flatten(tree: tree_sitter.Tree, language: Language, deadline: Deadline) -> 
         node = cursor.node
         assert node is not None
         kind = node.kind_id
-        if kind < len(leaf) and leaf[kind] == INSIDE and up():  # the id of an ERROR is beyond the table
+        if leaf[kind] == INSIDE and not (errors and errors[-1] == parents[-1]) and up():
             depth -= 1
             if damaged:
                 parents.pop()
@@ -238,15 +242,20 @@ def _flatten(tree: tree_sitter.Tree, language: Language, deadline: Deadline) -> 
             deadline.check()
 
 
-def _captures(tree: tree_sitter.Tree, language: Language, cut: int | None) -> dict[str, list[Captured]]:
+def _captures(
+    tree: tree_sitter.Tree, language: Language, cut: int | None
+) -> tuple[dict[str, list[Captured]], dict[str, list[Interval]]]:
     """Run the language's query and read its nodes off; nodes that are not of the response's own text are left out."""
-    captured = tree_sitter.QueryCursor(language.query).captures(tree.root_node)
-    if cut is None:
-        return {name: [(*node.byte_range, node.type) for node in nodes] for name, nodes in captured.items()}
-    return {
-        name: [(node.start_byte, node.end_byte, node.type) for node in nodes if node.start_byte < cut]
-        for name, nodes in captured.items()
-    }
+    nodes: dict[str, list[Captured]] = {}
+    captures: dict[str, list[Interval]] = {}
+    for name, captured in tree_sitter.QueryCursor(language.query).captures(tree.root_node).items():
+        if cut is not None:
+            captured = [node for node in captured if node.start_byte < cut]
+        if name.startswith(_ITEM_CAPTURES):
+            nodes[name] = [(node.start_byte, node.end_byte, node.type) for node in captured]
+        else:
+            captures[name] = [node.byte_range for node in captured]
+    return nodes, captures
 
 
 def _damaged_at_end(flat: _Flat, source: bytes, end: int) -> bool:

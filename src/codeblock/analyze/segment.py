@@ -18,6 +18,7 @@ from codeblock.spans import ByteSpan
 from codeblock.types import Segment, SegmentKind
 
 _MAX_DAMAGE = 0.25  # share of damaged bytes up to which a text that nobody called code is taken for it
+_EVIDENCE = frozenset({"def", "def.outer", "def.read", "call", "attr.call", "mut"})  # captures that prose hardly ever parses to
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,7 @@ def _vote(source: bytes, spans: tuple[ByteSpan, ...], candidates: list[Language]
 def _is_code(parsed: Parsed) -> bool:
     """Whether a text that nobody called code is code."""
     size = len(_content(parsed.source, parsed.spans).strip())
-    return bool(parsed.captures and parsed.captures.get("evidence")) and parsed.error_bytes <= _MAX_DAMAGE * size
+    return not _EVIDENCE.isdisjoint(parsed.captures) and parsed.error_bytes <= _MAX_DAMAGE * size
 
 
 def _is_session(text: bytes, language: Language) -> bool:

@@ -29,7 +29,7 @@ def signals(nodes: int, edges: Iterable[tuple[int, int]], deadline: Deadline) ->
     """
     forward: list[list[int]] = [[] for _ in range(nodes)]
     backward: list[list[int]] = [[] for _ in range(nodes)]
-    for source, target in sorted(set(edges)):
+    for source, target in dict.fromkeys(edges):
         if source != target:
             forward[source].append(target)
             backward[target].append(source)
@@ -56,6 +56,12 @@ def _components(forward: list[list[int]]) -> tuple[list[int], list[list[int]]]:
     count = 0
     for root in range(len(forward)):
         if order[root] != unseen:
+            continue
+        if not forward[root]:
+            order[root] = count
+            count += 1
+            component[root] = len(members)
+            members.append([root])
             continue
         order[root] = low[root] = count
         count += 1
@@ -98,20 +104,26 @@ def _reachable(targets: list[list[int]], component: list[int], members: list[lis
     counts = [0] * len(targets)
     for first in range(0, len(targets), _COLUMNS):
         deadline.check()
-        columns = range(first, min(first + _COLUMNS, len(targets)))
-        seen: dict[int, int] = {}  # per component, the set of nodes in it or behind it, as bits
+        end = first + _COLUMNS
+        seen: dict[int, int] = {}  # per component, the nodes in it or behind it, as bits
         for nodes in members:
             bits = 0
             for node in nodes:
-                if node in columns:
-                    bits |= 1 << (node - first)
                 for target in targets[node]:
                     bits |= seen.get(component[target], 0)
+            here = 0
+            for node in nodes:
+                if first <= node < end:
+                    here |= 1 << (node - first)
             if bits:
-                seen[component[nodes[0]]] = bits
-                size = bits.bit_count()
+                size = (bits | here).bit_count()
                 for node in nodes:
-                    counts[node] += size - (node in columns)
+                    counts[node] += size - (first <= node < end)
+            elif here and len(nodes) > 1:
+                for node in nodes:
+                    counts[node] += here.bit_count() - (first <= node < end)
+            if bits or here:
+                seen[component[nodes[0]]] = bits | here
     return counts
 
 

@@ -7,8 +7,6 @@ Items
     ``@item`` a simple statement · ``@item.header`` a compound statement or clause · ``@item.definition`` a function or class ·
     ``@item.docstring`` a string that stands as a statement · ``@item.absorb`` no item after all, part of the one around it ·
     ``@comment`` · ``@body`` the node that holds the statements of a header
-Detection
-    ``@evidence`` a construct that prose hardly ever parses to
 Scopes
     ``@scope.fn`` a function, whose body runs later · ``@scope.lambda`` a function that is evaluated in place · ``@scope.class`` names that
     nested functions do not see · ``@scope.comp``, ``@scope.block``
@@ -57,8 +55,8 @@ class Language:
         name: of the pack.
         grammar: the Tree-sitter language.
         query: the captures of ``codeblock.scm``.
-        leaf: per node kind id, NOT_CORE, CORE or INSIDE.
-        identifiers: kind ids of leaves that name variables.
+        leaf: per node kind id, NOT_CORE, CORE or INSIDE; long enough for the id of ERROR nodes.
+        is_identifier: per node kind id, 1 for leaves that name variables.
         siblings: names of languages that a fence of this language may hold in truth.
         first_line: what the first line of bare code looks like.
         prompts: what the first line of a session transcript starts with.
@@ -74,8 +72,8 @@ class Language:
     name: str
     grammar: tree_sitter.Language
     query: tree_sitter.Query
-    leaf: tuple[int, ...]
-    identifiers: frozenset[int]
+    leaf: bytes
+    is_identifier: bytes
     siblings: tuple[str, ...]
     first_line: re.Pattern[str]
     prompts: tuple[str, ...]
@@ -112,8 +110,8 @@ def load(name: str) -> Language:
         name=name,
         grammar=grammar,
         query=tree_sitter.Query(grammar, _text(name, "codeblock.scm")),
-        leaf=tuple(_leaf_class(kind, grammar.node_kind_is_named(i), tokens) for i, kind in kinds),
-        identifiers=ids(tokens["identifiers"]),
+        leaf=bytes(_leaf_class(kind, grammar.node_kind_is_named(i), tokens) for i, kind in kinds).ljust(1 << 16, b"\0"),
+        is_identifier=bytes(kind in tokens["identifiers"] for _, kind in kinds).ljust(1 << 16, b"\0"),
         siblings=tuple(pack["detect"]["siblings"]),
         first_line=re.compile(pack["detect"]["first_line"]),
         prompts=tuple(pack["detect"]["prompts"]),

@@ -12,12 +12,6 @@
 (comment) @comment
 (block) @body
 
-; ---- what prose hardly ever parses to
-[(import_statement) (import_from_statement) (function_definition) (class_definition) (for_statement) (while_statement)
- (with_statement) (return_statement) (call) (subscript)] @evidence
-(assignment right: (_)) @evidence
-(augmented_assignment) @evidence
-
 ; ---- scopes
 (function_definition) @scope.fn
 (lambda) @scope.lambda
@@ -103,6 +97,8 @@
 (for_statement) @flow.for
 (while_statement) @flow.while
 (while_statement condition: [(true) (integer)]) @flow.inf
+(for_statement body: (block) @flow.body)
+(while_statement body: (block) @flow.body)
 (for_statement alternative: (else_clause) @flow.post)
 (while_statement alternative: (else_clause) @flow.post)
 (try_statement) @flow.try

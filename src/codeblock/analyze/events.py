@@ -1,0 +1,147 @@
+"""The captures of a block as events, in the order of the text: names, scopes, and the beginnings of the flow."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import compress
+
+from codeblock.analyze.parse import Interval, Parsed
+from codeblock.analyze.program import JUMPS, LoopKind, Op, Role
+from codeblock.spans import ByteSpan
+
+
+class ScopeKind:
+    """Who sees the names of a scope."""
+
+    ROOT, FN, LAMBDA, CLASS, COMP, BLOCK = range(6)
+
+
+class Rank:
+    """Kinds of events; also the order, outermost first, of nodes with the same interval."""
+
+    CLAUSE, CONSTRUCT, JUMP, SCOPE, INNER_SCOPE, OUTER, NAME = range(7)
+
+
+OPENS = {  # where several claim a node, the first counts
+    "flow.branch": Op.BRANCH,
+    "flow.switch": Op.SWITCH,
+    "flow.cases": Op.CASES,
+    "flow.try": Op.TRY,
+    "flow.with": Op.WITH,
+    "flow.for": Op.LOOP,
+    "flow.while": Op.LOOP,
+    "flow.do": Op.LOOP,
+    "flow.alt.total": Op.ALTERNATIVE,
+    "flow.alt": Op.ALTERNATIVE,
+    "flow.trybody": Op.TRY_BODY,
+    "flow.handler": Op.HANDLER,
+    "flow.finally": Op.FINALLY,
+    "flow.post": Op.ELSE,
+    "flow.body": Op.BODY,
+    "jump.return": Op.RETURN,
+    "jump.raise": Op.RAISE,
+    "jump.break": Op.BREAK,
+    "jump.continue": Op.CONTINUE,
+}
+"""What begins at a captured node."""
+
+CLAUSE_OF: dict[int, frozenset[int]] = {
+    Op.ALTERNATIVE: frozenset({Op.BRANCH, Op.SWITCH, Op.CASES}),
+    Op.TRY_BODY: frozenset({Op.TRY}),
+    Op.HANDLER: frozenset({Op.TRY}),
+    Op.FINALLY: frozenset({Op.TRY}),
+    Op.ELSE: frozenset({Op.TRY, Op.LOOP}),
+    Op.BODY: frozenset({Op.LOOP}),
+}
+"""What a clause must lie directly inside of to count, which damaged code does not promise."""
+
+SCOPES = {
+    "scope.fn": ScopeKind.FN,
+    "scope.lambda": ScopeKind.LAMBDA,
+    "scope.class": ScopeKind.CLASS,
+    "scope.comp": ScopeKind.COMP,
+    "scope.block": ScopeKind.BLOCK,
+}
+LOOPS = {"flow.for": LoopKind.FOR, "flow.while": LoopKind.WHILE, "flow.do": LoopKind.DO}
+
+_ROLES: dict[str, int] = {name.lower(): bit for name, bit in vars(Role).items() if isinstance(bit, int)}
+
+_NOWHERE = (ByteSpan(1 << 62, 1 << 62), -1)
+
+Event = tuple[int, int, int, int | str]
+"""First byte, minus the end, rank, and what it is: the capture's name, or of a name its item."""
+
+
+@dataclass(frozen=True, slots=True)
+class Events:
+    """The events of one block, and what the captures say about positions in it.
+
+    Attributes:
+        ordered: all events; what contains comes before what is contained.
+        roles: per first byte of an identifier, its role; a plain use has none.
+        members: per first byte of ``receiver.name``: its end and its role.
+        delays: per first byte of a definition, where it happens if that is not where it ends.
+        infinite: loops that only a break leaves.
+    """
+
+    ordered: list[Event]
+    roles: dict[int, int]
+    members: dict[int, tuple[int, int]]
+    delays: dict[int, int]
+    infinite: set[Interval]
+
+
+def read_events(parsed: Parsed, owners: Sequence[tuple[ByteSpan, int]]) -> Events:
+    """Read the events of one block off its captures.
+
+    Args:
+        parsed: the block.
+        owners: the spans whose names count, in order, with their items.
+    """
+    captures = parsed.captures
+    roles, members = _roles(parsed)
+    nodes: dict[tuple[int, int, int], str] = {}
+    for name, op in OPENS.items():
+        rank = Rank.CLAUSE if op in CLAUSE_OF else Rank.JUMP if op in JUMPS else Rank.CONSTRUCT
+        for start, end in captures.get(name, ()):
+            nodes.setdefault((start, -end, rank), name)
+    for name, kind in SCOPES.items():
+        rank = Rank.SCOPE if kind in (ScopeKind.FN, ScopeKind.CLASS) else Rank.INNER_SCOPE
+        for start, end in captures.get(name, ()):
+            nodes.setdefault((start, -end, rank), name)
+    for start, end in captures.get("outer", ()):
+        nodes.setdefault((start, -end, Rank.OUTER), "outer")
+    ordered: list[Event] = [(start, minus_end, rank, name) for (start, minus_end, rank), name in nodes.items()]
+    leaves = compress(zip(parsed.starts, parsed.ends, strict=True), map(parsed.language.is_identifier.__getitem__, parsed.kinds))
+    rank = Rank.NAME
+    spans = iter(owners)
+    (first, last), item = next(spans, _NOWHERE)
+    for start, end in leaves:
+        while last <= start:
+            (first, last), item = next(spans, _NOWHERE)
+        if first <= start and roles.get(start) != Role.IGNORE:
+            ordered.append((start, -end, rank, item))
+    ordered.sort()
+    return Events(ordered, roles, members, dict(captures.get("delay", ())), set(captures.get("flow.inf", ())))
+
+
+def _roles(parsed: Parsed) -> tuple[dict[int, int], dict[int, tuple[int, int]]]:
+    """The roles of identifiers and of members of classes, per first byte."""
+    roles: dict[int, int] = {}
+    members: dict[int, tuple[int, int]] = {}
+    receivers = tuple(receiver + b"." for receiver in parsed.language.receivers)
+    for name, nodes in parsed.captures.items():
+        first, *_ = words = name.split(".")
+        if first not in ("def", "mut", "call", "ignore", "attr"):
+            continue
+        role = sum(_ROLES[word] for word in words)
+        if first == "attr":
+            for start, end in nodes:
+                if parsed.source.startswith(receivers, start):
+                    before = members.get(start)
+                    members[start] = (end, role if before is None else before[1] | role)
+        else:
+            for start, _ in nodes:
+                roles[start] = roles[start] | role if start in roles else role
+    return roles, members

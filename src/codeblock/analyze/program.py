@@ -1,0 +1,103 @@
+"""A program as the data-flow pass sees it: instructions in the order in which they run.
+
+A *frame* is what runs at once: the program's top level, or the body of one function. Names are numbered per scope (*mentions*) while
+the code is read, since a later line may declare them; `Program.variable_of` says which variable a mention turned out to mean.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import IntEnum, auto
+
+
+class Op:
+    """What an instruction does. USE and DEFINE are (op, item, mention, role), the others (op, argument, 0, 0).
+
+    Here and below plain integers, not enumerations: those cost a call for each hash, and flags a microsecond for each test.
+    """
+
+    USE = 0
+    DEFINE = 1
+    BLOCK = 2  # a new code block of the program begins
+    BODY = 3  # of a loop
+    BRANCH = 4
+    SWITCH = 5
+    CASES = 6
+    LOOP = 7  # argument: index in `Program.loops`
+    TRY = 8
+    WITH = 9
+    ALTERNATIVE = 10  # argument: 1 if it is taken when no other is
+    TRY_BODY = 11
+    HANDLER = 12
+    FINALLY = 13
+    ELSE = 14
+    RETURN = 15
+    RAISE = 16
+    BREAK = 17
+    CONTINUE = 18
+    END = 19  # of what began last and has not ended; argument: which
+
+
+Instruction = tuple[int, int, int, int]
+JUMPS = frozenset({Op.RETURN, Op.RAISE, Op.BREAK, Op.CONTINUE})
+
+
+class Role:
+    """What the captures say of an identifier, as bits."""
+
+    DEF = 1 << 0
+    OUTER = 1 << 1
+    VAR = 1 << 2
+    HOIST = 1 << 3
+    SET = 1 << 4
+    READ = 1 << 5
+    DECLARE = 1 << 6
+    WALRUS = 1 << 7
+    NOW = 1 << 8
+    DEL = 1 << 9
+    GLOBAL = 1 << 10
+    NONLOCAL = 1 << 11
+    MUT = 1 << 12
+    CALL = 1 << 13
+    IGNORE = 1 << 14
+    ATTR = 1 << 15  # a member of a class, reached through a receiver
+
+
+class LoopKind(IntEnum):
+    """When a loop's header runs."""
+
+    FOR = auto()  # its uses once, its definitions each turn
+    WHILE = auto()  # before each turn
+    DO = auto()  # after each turn
+
+
+@dataclass(slots=True)
+class Loop:
+    """A loop: when its header runs, whether only a break leaves it, and the variables that it may define."""
+
+    kind: LoopKind
+    infinite: bool
+    variables: dict[int, None] = field(default_factory=dict[int, None])
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """All code of one language in one response. Variables are numbers.
+
+    Attributes:
+        frames: the instructions of each frame; a frame comes after the one it is defined in.
+        loops: of all frames.
+        variable_of: per mention, its variable; -1 for names that the program does not define.
+        names: per variable, its name; members of classes as ``receiver.name``.
+        frame_of: per variable, the frame it lives in; -1 for members of classes.
+        hoisted: variables that are visible before their definition.
+        captured: variables that are used in another frame than theirs.
+    """
+
+    frames: tuple[list[Instruction], ...]
+    loops: tuple[Loop, ...]
+    variable_of: list[int]
+    names: list[bytes]
+    frame_of: list[int]
+    hoisted: frozenset[int]
+    captured: frozenset[int]

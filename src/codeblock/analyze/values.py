@@ -1,0 +1,131 @@
+"""What a variable may hold, and the edges from there to its uses."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Sequence
+from operator import attrgetter
+
+from codeblock.analyze.deadline import Deadline
+from codeblock.analyze.program import Role
+from codeblock.types import Edge, EdgeKind
+
+MAX_SOURCES = 64
+"""Definitions that one use is linked to at most, the nearest ones."""
+MIN_EDGE_LIMIT = 20_000
+"""Edges that every program may have; more only at 4 per definition and use, and then each use keeps its nearest definitions."""
+
+UNDEFINED = 0
+"""The value of a variable without one."""
+NO_ITEM = -1
+"""The item of a phi."""
+_CHECK_EVERY = 1 << 10
+
+_KINDS = sorted(EdgeKind)  # numbers are quicker to hash, and in this order they sort alike
+_ATTRIBUTE, _CALL, _CLOSURE, _FLOW, _MUTATION = range(5)
+
+Use = tuple[int, int, int, int, bool]
+"""The item that uses, the value, the variable, the role of the use, whether the variable lives in another frame."""
+
+
+class Values:
+    """Definitions, mutations and phis, numbered from 1 in the order of their making.
+
+    Attributes:
+        item: per value, the item that made it; NO_ITEM for a phi.
+        role: per value, what the captures say of its definition.
+        operands: per value, what it joins if it is a phi, what it changes if it is a mutation.
+    """
+
+    __slots__ = ("item", "operands", "role")
+
+    def __init__(self) -> None:
+        self.item = [NO_ITEM]
+        self.role = [0]
+        self.operands: list[list[int]] = [[]]
+
+    def new(self, item: int, role: int, operands: list[int]) -> int:
+        """Make a value."""
+        self.item.append(item)
+        self.role.append(role)
+        self.operands.append(operands)
+        return len(self.item) - 1
+
+    def join(self, values: Sequence[int]) -> int:
+        """One value for several that meet."""
+        distinct = list(dict.fromkeys(v for v in values if v != UNDEFINED))
+        if len(distinct) < 2:
+            return distinct[0] if distinct else UNDEFINED
+        return self.new(NO_ITEM, 0, distinct)
+
+    def unmutated(self, value: int) -> int:
+        """What a mutation changed; other values as they are."""
+        return self.operands[value][0] if self.role[value] & Role.MUT else value
+
+    def sources(self, value: int) -> list[int]:
+        """The definitions behind a value, nearest first, at most `MAX_SOURCES`.
+
+        Behind a mutation only definitions count: the mutations before it reach the use through it.
+        """
+        if self.item[value] != NO_ITEM and not self.operands[value]:
+            return [value]
+        found: dict[int, None] = {}
+        heap = [(-value, False)]
+        seen = {(value, False)}
+        while heap and len(found) < MAX_SOURCES:
+            minus, changed = heapq.heappop(heap)
+            value = -minus
+            mutation = bool(self.role[value] & Role.MUT)
+            if self.item[value] != NO_ITEM and not (mutation and changed):
+                found[value] = None
+            for operand in self.operands[value]:
+                key = (operand, changed or mutation)
+                if operand != UNDEFINED and key not in seen:
+                    seen.add(key)
+                    heapq.heappush(heap, (-operand, key[1]))
+        return list(found)
+
+
+def link(values: Values, uses: Sequence[Use], names: Sequence[bytes], deadline: Deadline) -> list[Edge]:
+    """Follow every use through the phis to definitions.
+
+    Returns:
+        The edges, sorted and without self-loops.
+    """
+    sources: dict[int, list[int]] = {}
+    total = 0
+    for count, (_, value, _, _, _) in enumerate(uses):
+        if not count % _CHECK_EVERY:
+            deadline.check()
+        if value not in sources:
+            sources[value] = values.sources(value)
+        total += len(sources[value])
+    most = MAX_SOURCES
+    limit = max(MIN_EDGE_LIMIT, 4 * (len(values.item) + len(uses)))
+    while total > limit and most > 1:
+        most //= 2
+        total = sum(min(most, len(sources[value])) for _, value, _, _, _ in uses)
+    texts = [name.decode("utf-8", "replace") for name in names]
+    makers, roles = values.item, values.role
+    edges: set[tuple[int, int, str, int]] = set()
+    for item, value, variable, role, foreign in uses:
+        for source in sources[value][:most]:
+            if makers[source] != item:
+                edges.add((makers[source], item, texts[variable], _kind(roles[source], role, foreign)))
+    deadline.check()
+    return [Edge(source, target, name, _KINDS[kind]) for source, target, name, kind in sorted(edges)]
+
+
+ORDER = attrgetter("source", "target", "variable", "kind")
+"""How edges are sorted."""
+
+
+def _kind(definition: int, use: int, foreign: bool) -> int:
+    """Index in _KINDS."""
+    if definition & Role.MUT:
+        return _MUTATION
+    if use & Role.CALL and definition & Role.OUTER:
+        return _CALL
+    if use & Role.ATTR:
+        return _ATTRIBUTE
+    return _CLOSURE if foreign else _FLOW
