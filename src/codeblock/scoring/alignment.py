@@ -21,7 +21,12 @@ import numpy as np
 from codeblock.errors import AlignmentError
 from codeblock.types import Int32
 
+_EN_SPACES = "".join(chr(code) for code in range(0x2000, 0x200B))
 _SPACE = "\u2581"  # SentencePiece's visible space
+# as Unicode defines it, and the `tokenizers` library; Python's `str.isspace` also takes U+001C to U+001F
+_WHITE_SPACE = re.compile(
+    b"(?:%b)*" % b"|".join(c.encode() for c in "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + _EN_SPACES)
+)
 _BYTE_TOKEN = re.compile(r"<0x([0-9A-F]{2})>")
 
 
@@ -66,6 +71,7 @@ class TokenAligner:
             self._bytes[number] = token.content.encode()
             self._added[number] = (token.lstrip, token.rstrip)
             self._spaced.pop(number, None)
+        self._swallowing = {number for number, sides in self._added.items() if any(sides)}
         self._lengths = np.array([len(b) for b in self._bytes], np.int32)
 
     def starts(self, text: bytes, ids: Sequence[int]) -> Int32:
@@ -77,7 +83,7 @@ class TokenAligner:
             AlignmentError: the tokens do not rebuild the text: the tokenizer changes it (Unicode normalisation, unknown
                 characters).
         """
-        if b"".join([self._bytes[i] for i in ids]) == text:
+        if b"".join([self._bytes[i] for i in ids]) == text and self._swallowing.isdisjoint(ids):
             starts = np.zeros(len(ids) + 1, np.int32)
             np.cumsum(self._lengths[ids], out=starts[1:])
             return starts
@@ -137,8 +143,9 @@ def _excerpt(text: bytes, at: int) -> str:
 
 def _skip_space(text: bytes, at: int) -> int:
     """Where white space that begins here ends."""
-    rest = text[at:].decode(errors="ignore")
-    return at + len(rest[: len(rest) - len(rest.lstrip())].encode())
+    match = _WHITE_SPACE.match(text, at)
+    assert match is not None
+    return match.end()
 
 
 def _steps(part: Mapping[str, Any] | None, members: str) -> list[Mapping[str, Any]]:

@@ -152,10 +152,18 @@ def load_model(
     if files.gguf:
         options["quantization_config"] = transformers.GgufConfig(gguf_file=files.gguf, dequantize=True)
     with _loading(files):
-        model = transformers.AutoModelForCausalLM.from_pretrained(
-            files.directory, dtype=getattr(torch, resolved), trust_remote_code=False, use_safetensors=True, **options
+        model, report = transformers.AutoModelForCausalLM.from_pretrained(
+            files.directory,
+            dtype=getattr(torch, resolved),
+            trust_remote_code=False,
+            use_safetensors=True,
+            output_loading_info=True,
+            **options,
         )
-        model = model.to(device).eval().requires_grad_(False)
+    # transformers would go on with random values
+    if absent := sorted(report["missing_keys"]):
+        raise ModelError(f"the files of model {files.name!r} lack {len(absent)} of its weights, e.g. {absent[0]}")
+    model = model.to(device).eval().requires_grad_(False)
     info = ModelInfo(
         name=files.name,
         fingerprint=fingerprint_files(files),
@@ -256,11 +264,12 @@ def _nearest_path(path: Path) -> str:
 def _loading(files: ModelFiles) -> Generator[None]:
     """Turn what transformers raises while it reads files into `ModelError`, without its progress bars."""
     logging: Any = importlib.import_module("transformers.utils.logging")
+    broken: type[Exception] = importlib.import_module("safetensors").SafetensorError
     bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
     try:
         yield
-    except (OSError, ValueError, KeyError, RuntimeError, ImportError) as error:
+    except (OSError, ValueError, LookupError, RuntimeError, ImportError, broken) as error:
         raise ModelError(f"model {files.name!r} cannot be loaded: {type(error).__name__}: {error}") from error
     finally:
         if bars:

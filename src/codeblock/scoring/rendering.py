@@ -199,12 +199,11 @@ def response_tokens(rendered: RenderedSample) -> tuple[Bool, Int32]:
     """
     starts, ends = rendered.token_starts[:-1], rendered.token_starts[1:]
     begin = np.array([s.start for s in rendered.responses], np.int32)
-    finish = np.array([s.end for s in rendered.responses], np.int32)
-    # empty responses begin where others may begin too, so the last of those is meant
-    response = (np.searchsorted(begin, starts, side="right") - 1).astype(np.int32)
-    mask = (response >= 0) & (starts < finish[response]) & (ends > starts)
+    finish = np.array([0, *(s.end for s in rendered.responses)], np.int32)
+    begun = np.searchsorted(begin, starts, side="right").astype(np.int32)
+    mask = (starts < finish[begun]) & (ends > starts)
     mask[:1] = False
-    return mask, response
+    return mask, begun - 1
 
 
 def _marked_spans(marked: str, opening: str, closing: str, bodies: Sequence[str]) -> tuple[ByteSpan, ...] | None:
