@@ -188,6 +188,8 @@ def serve(descriptor: int) -> None:
     try:
         stage, limits = pipe.recv()
         stage.setup()
+        # the first conversion in a process makes pyarrow import pandas where there is one; no row shall pay for that
+        _from_bytes(_to_bytes(pa.Table.from_pylist([{"id": ""}]))).to_pylist()
         if limits is not None:
             _limit_memory(limits.memory)
         pipe.send_bytes(_READY)
