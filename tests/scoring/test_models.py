@@ -133,7 +133,8 @@ def test_broken_weights_are_a_model_error(saved: Path, tmp_path: Path) -> None:
         load_model(find_model(str(path)), "float32", "cpu")
 
 
-def test_missing_weights_are_not_made_up(saved: Path, tmp_path: Path) -> None:    path = Path(shutil.copytree(saved, tmp_path / "copy"))
+def test_missing_weights_are_not_made_up(saved: Path, tmp_path: Path) -> None:
+    path = Path(shutil.copytree(saved, tmp_path / "copy"))
     weights = load_file(path / "model.safetensors")
     del weights["model.norm.weight"]
     save_file(weights, path / "model.safetensors", metadata={"format": "pt"})
