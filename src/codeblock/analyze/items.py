@@ -8,8 +8,11 @@ up to the next good item.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from codeblock.analyze.core import CoreTokens
 from codeblock.analyze.parse import Parsed
@@ -36,18 +39,12 @@ class Lines:
         source: the text; lines end at LF.
     """
 
-    __slots__ = ("_starts",)
+    __slots__ = ("of",)
 
     def __init__(self, source: bytes) -> None:
-        self._starts = [0]
-        at = source.find(b"\n")
-        while at >= 0:
-            self._starts.append(at + 1)
-            at = source.find(b"\n", at + 1)
-
-    def of(self, offset: int) -> int:
+        starts = [0, *(match.end() for match in re.finditer(b"\n", source))]
+        self.of: Callable[[int], int] = partial(bisect_right, starts)
         """The line of a byte, from 1."""
-        return bisect_right(self._starts, offset)
 
 
 @dataclass(slots=True)
@@ -79,7 +76,7 @@ def build_items(parsed: Parsed, segment: int, base: int, lines: Lines) -> list[C
     if orphans or any(region.damaged for region in regions):
         _spread_damage(regions, lines)
     rows, damaged = _rows(regions, orphans, parsed.source, lines)
-    core = CoreTokens(parsed)
+    core, line_of = CoreTokens(parsed), lines.of
     position = {index: base + n for n, (_, _, index) in enumerate(rows) if index >= 0}
     items: list[CodeItem] = []
     for first, spans, index in rows:
@@ -103,8 +100,8 @@ def build_items(parsed: Parsed, segment: int, base: int, lines: Lines) -> list[C
                 tokens,
                 above,
                 0 if above is None else items[above - base].depth + 1,
-                lines.of(first),
-                lines.of(spans[-1].end - 1),
+                line_of(first),
+                line_of(spans[-1][1] - 1),
             )
         )
     return items

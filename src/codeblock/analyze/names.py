@@ -289,18 +289,20 @@ class ProgramBuilder:
     def _resolve(self, scope: int, name: bytes) -> int:
         """The variable that a name means in a scope, -1 if the program does not define it."""
         crossed = False  # classes are invisible from the functions in them
-        redirect = self._redirects.get((scope, name), 0)
-        if redirect & Role.GLOBAL:
-            self._declared[0].setdefault(name, -1)
-        elif redirect:
-            scope, crossed = self._parents[scope], True
+        redirects, declared, kinds = self._redirects, self._declared, self._kinds
+        if redirects:
+            redirect = redirects.get((scope, name), 0)
+            if redirect & Role.GLOBAL:
+                declared[0].setdefault(name, -1)
+            elif redirect:
+                scope, crossed = self._parents[scope], True
         while scope >= 0:
-            if self._redirects.get((scope, name), 0) & Role.GLOBAL:
+            if redirects and redirects.get((scope, name), 0) & Role.GLOBAL:
                 scope = 0
-            kind = self._kinds[scope]
-            if name in self._declared[scope] and not (crossed and kind == ScopeKind.CLASS):
+            kind = kinds[scope]
+            if name in declared[scope] and not (crossed and kind == ScopeKind.CLASS):
                 return self._variable(scope, name)
-            crossed = crossed or kind in (ScopeKind.FN, ScopeKind.LAMBDA)
+            crossed = crossed or kind == ScopeKind.FN or kind == ScopeKind.LAMBDA
             scope = self._parents[scope]
         return -1
 

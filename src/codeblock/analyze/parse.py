@@ -21,7 +21,7 @@ MAX_DEPTH = 10_000  # a query loses captures below a depth of 2 ** 16 without a 
 MAX_ERROR_CHILDREN = 5_000  # a query takes time quadratic in the children of one ERROR node
 _ITEM_CAPTURES = ("item", "comment")  # the beginnings of their names
 _CHUNK = 1 << 16
-_CHECK_EVERY = 1 << 13
+_CHECK_EVERY = 1 << 14  # bytes
 
 Interval = tuple[int, int]
 Captured = tuple[int, int, str]
@@ -189,40 +189,27 @@ def _flatten(tree: tree_sitter.Tree, language: Language, deadline: Deadline) -> 
     starts: list[int] = []
     ends: list[int] = []
     kinds: list[int] = []
-    errors: list[Interval] = []
-    missing: list[Interval] = []
     leaf = language.leaf
-    damaged = tree.root_node.has_error
-    unfit = False
-    parents: list[Interval] = []  # only kept for damaged trees
+    damage = _Damage() if tree.root_node.has_error else None
     depth = deepest = 0
     check_at = _CHECK_EVERY
     cursor = tree.walk()
     down, right, up = cursor.goto_first_child, cursor.goto_next_sibling, cursor.goto_parent
     while True:
-        if damaged:
-            node = cursor.node
-            assert node is not None
-            if node.is_error:
-                errors.append(node.byte_range)
-                unfit = unfit or node.child_count > MAX_ERROR_CHILDREN
-            elif node.is_missing:
-                missing.append(parents[-1])
-            parents.append(node.byte_range)
+        if damage is not None:
+            damage.enter(cursor)
         if down():
             depth += 1
             continue
         if depth > deepest:
             deepest = depth
-        if damaged:
-            parents.pop()
         node = cursor.node
         assert node is not None
         kind = node.kind_id
-        if leaf[kind] == INSIDE and not (errors and errors[-1] == parents[-1]) and up():
+        if leaf[kind] == INSIDE and (damage is None or damage.is_sound_above()) and up():
             depth -= 1
-            if damaged:
-                parents.pop()
+            if damage is not None:
+                damage.leave()
             node = cursor.node
             assert node is not None
             kind = node.kind_id
@@ -231,15 +218,50 @@ def _flatten(tree: tree_sitter.Tree, language: Language, deadline: Deadline) -> 
             starts.append(start)
             ends.append(end)
             kinds.append(kind)
+        if damage is not None:
+            damage.leave()
         while not right():
             if not up():
-                return _Flat(starts, ends, kinds, errors, missing, unfit or deepest > MAX_DEPTH)
+                if damage is None:
+                    return _Flat(starts, ends, kinds, [], [], deepest > MAX_DEPTH)
+                return _Flat(starts, ends, kinds, damage.errors, damage.missing, damage.wide or deepest > MAX_DEPTH)
             depth -= 1
-            if damaged:
-                parents.pop()
-        if len(starts) > check_at:
-            check_at += _CHECK_EVERY
+            if damage is not None:
+                damage.leave()
+        if end > check_at:
+            check_at = end + _CHECK_EVERY
             deadline.check()
+
+
+class _Damage:
+    """The ERROR and MISSING nodes that a walk comes across."""
+
+    __slots__ = ("_around", "errors", "missing", "wide")
+
+    def __init__(self) -> None:
+        self.errors: list[Interval] = []
+        self.missing: list[Interval] = []
+        self.wide = False
+        self._around: list[tuple[Interval, bool]] = []  # the nodes around, and whether they are an ERROR
+
+    def enter(self, cursor: tree_sitter.TreeCursor) -> None:
+        """Come to a node."""
+        node = cursor.node
+        assert node is not None
+        if node.is_error:
+            self.errors.append(node.byte_range)
+            self.wide = self.wide or node.child_count > MAX_ERROR_CHILDREN
+        elif node.is_missing:
+            self.missing.append(self._around[-1][0])
+        self._around.append((node.byte_range, node.is_error))
+
+    def leave(self) -> None:
+        """Go back to the node around."""
+        self._around.pop()
+
+    def is_sound_above(self) -> bool:
+        """Whether the parent of the present node is no ERROR."""
+        return len(self._around) > 1 and not self._around[-2][1]
 
 
 def _captures(

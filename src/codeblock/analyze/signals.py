@@ -21,7 +21,7 @@ def signals(nodes: int, edges: Iterable[tuple[int, int]], deadline: Deadline) ->
 
     Args:
         nodes: their number n; nodes are 0 to n - 1.
-        edges: (source, target); repeated ones count once, self-loops not at all.
+        edges: (source, target), sorted; repeated ones count once, self-loops not at all.
         deadline: for the whole sample.
 
     Returns:
@@ -29,8 +29,8 @@ def signals(nodes: int, edges: Iterable[tuple[int, int]], deadline: Deadline) ->
     """
     forward: list[list[int]] = [[] for _ in range(nodes)]
     backward: list[list[int]] = [[] for _ in range(nodes)]
-    for source, target in dict.fromkeys(edges):
-        if source != target:
+    for source, target in edges:
+        if source != target and not (forward[source] and forward[source][-1] == target):
             forward[source].append(target)
             backward[target].append(source)
     component, members = _components(forward)

@@ -105,15 +105,25 @@ def link(values: Values, uses: Sequence[Use], names: Sequence[bytes], deadline: 
     while total > limit and most > 1:
         most //= 2
         total = sum(min(most, len(sources[value])) for _, value, _, _, _ in uses)
-    texts = [name.decode("utf-8", "replace") for name in names]
+    # an edge as one number, which is quicker to hash and to sort than a tuple
+    texts = sorted({name.decode("utf-8", "replace") for name in names})
+    rank = {text: n for n, text in enumerate(texts)}
+    ranks = [rank[name.decode("utf-8", "replace")] for name in names]
+    size, width = len(texts) * len(_KINDS), 1 + max((item for item, *_ in uses), default=0)
     makers, roles = values.item, values.role
-    edges: set[tuple[int, int, str, int]] = set()
+    edges: set[int] = set()
     for item, value, variable, role, foreign in uses:
+        name = ranks[variable] * len(_KINDS)
         for source in sources[value][:most]:
-            if makers[source] != item:
-                edges.add((makers[source], item, texts[variable], _kind(roles[source], role, foreign)))
+            maker = makers[source]
+            if maker != item:
+                edges.add((maker * width + item) * size + name + _kind(roles[source], role, foreign))
     deadline.check()
-    return [Edge(source, target, name, _KINDS[kind]) for source, target, name, kind in sorted(edges)]
+    linked: list[Edge] = []
+    for number in sorted(edges):
+        ends, name = divmod(number, size)
+        linked.append(Edge(ends // width, ends % width, texts[name // len(_KINDS)], _KINDS[name % len(_KINDS)]))
+    return linked
 
 
 ORDER = attrgetter("source", "target", "variable", "kind")
