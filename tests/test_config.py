@@ -36,8 +36,8 @@ def test_an_unknown_setting_names_the_nearest_one() -> None:
 def test_all_faults_are_told_at_once() -> None:
     lines = fault({"out": "run", "score": {}, "select": {"budget": 0, "q": 2}}).splitlines()
     assert lines == [
-        "missing setting 'data'",
-        "missing setting 'score.model'",
+        "missing setting 'data': name the input files on the command line, or as `data:` in a recipe",
+        "missing setting 'score.model': say which model scores the tokens with --model, or as `score: {model: ...}` in a recipe",
         "setting 'select.budget' is 0: input should be greater than 0",
         "setting 'select.q' is 2: input should be less than or equal to 1",
     ]

@@ -22,7 +22,7 @@ class ReadSettings(Settings):
 
     format: str | None = Field(None, description="shape of the rows; detected when absent")
     limit: int | None = Field(None, ge=1, description="read at most this many rows")
-    shard_rows: int = Field(128, ge=1, description="rows per shard, the unit of resuming")
+    shard_rows: int = Field(64, ge=1, description="rows per shard, the unit of resuming")
     max_line_bytes: int = Field(8 << 20, ge=1, description="a longer line is quarantined")
     max_quarantined: float = Field(0.01, ge=0, le=1, description="a larger share of unreadable rows stops the run")
 
@@ -79,6 +79,14 @@ class Recipe(Settings):
     select: SelectSettings = SelectSettings()  # pyright: ignore[reportCallIssue]
 
 
+_WHERE = {
+    "data": ": name the input files on the command line, or as `data:` in a recipe",
+    "out": ": say where the results go with --out, or as `out:` in a recipe",
+    "score": ": say which model scores the tokens with --model, or as `score: {model: ...}` in a recipe",
+    "score.model": ": say which model scores the tokens with --model, or as `score: {model: ...}` in a recipe",
+}
+
+
 def load_recipe(path: Path) -> dict[str, Any]:
     """Read a recipe file as nested plain values, without checking its keys (see `build_recipe`).
 
@@ -116,7 +124,7 @@ def _explain(error: Any) -> str:
         known = _settings_at(path[:-1]).model_fields
         return f"unknown setting {name!r}{nearest(path[-1], known)} (known: {', '.join(known)})"
     if error["type"] == "missing":
-        return f"missing setting {name!r}"
+        return f"missing setting {name!r}{_WHERE.get(name, '')}"
     return f"setting {name!r} is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"
 
 

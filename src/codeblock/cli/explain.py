@@ -34,7 +34,7 @@ def explain(
         if as_json:
             print(json.dumps(sample))
         else:
-            console.print(sample_view(sample))
+            console.print(sample_view(sample, console.width))
         return
     if name is not None:
         raise UsageError(f"{path} is a file, and --id chooses a sample of a directory")
@@ -42,7 +42,7 @@ def explain(
     if as_json:
         print(json.dumps(analysis))
     else:
-        console.print(items_view(analysis["items"], analysis["edges"], [text] * len(analysis["items"])))
+        console.print(items_view(analysis["items"], analysis["edges"], [text] * len(analysis["items"]), console.width))
 
 
 def _analyze_file(path: Path) -> tuple[bytes, dict[str, Any]]:

@@ -25,8 +25,8 @@ _VERDICT_LEGEND = {
 }
 
 
-def sample_view(sample: Explained) -> RenderableType:
-    """The whole view of one sample of an artefact."""
+def sample_view(sample: Explained, width: int) -> RenderableType:
+    """The whole view of one sample of an artefact, `width` columns wide."""
     parts: list[RenderableType] = [Rule(Text(f"{sample['id']}  ({sample['source']}, row {sample['row']})"), align="left")]
     if sample["items"] is None:
         parts.append(Text(f"dropped: {sample['reason']}", style="bold red"))
@@ -40,32 +40,39 @@ def sample_view(sample: Explained) -> RenderableType:
             response += 1
         else:
             parts += [Text(message["role"], style="bold"), Padding(Text(text, style="dim"), (0, 0, 0, 2))]
-    parts.append(items_view(sample["items"], sample["edges"], _texts(sample)))
+    parts.append(items_view(sample["items"], sample["edges"], _texts(sample), width))
     return Group(*parts)
 
 
-def items_view(items: list[dict[str, Any]], edges: list[dict[str, Any]], texts: list[bytes]) -> RenderableType:
+def items_view(items: list[dict[str, Any]], edges: list[dict[str, Any]], texts: list[bytes], width: int) -> RenderableType:
     """A table of items.
 
     Args:
         items: as in an annotation row, or without the scores, for code that no model has seen.
         edges: the data-flow edges between them.
         texts: the UTF-8 bytes of the text that each item's spans index, per item.
+        width: columns of the terminal.
     """
     scored = bool(items) and "utility" in items[0]
     table = Table(box=None, header_style="bold", pad_edge=False)
-    table.add_column("#", justify="right")
-    table.add_column("line", justify="right", style="dim")
-    table.add_column("item", no_wrap=True, overflow="ellipsis", ratio=1)
-    for name in ("tokens", "utility") if scored else ():
-        table.add_column(name, justify="right")
-    for name in ("reach", "bridge"):
-        table.add_column(name, justify="right")
-    for name in ("gate", "priority", "verdict") if scored else ():
-        table.add_column(name, justify="left" if name == "verdict" else "right")
-    table.add_column("feeds", no_wrap=True, overflow="ellipsis", max_width=28)
+    # the item column has what the others leave, so that no number is cut in a narrow terminal
+    columns = [("#", 1 + len(str(len(items)))), ("line", 4), ("item", 0)]
+    columns += [("tokens", 7), ("utility", 7)] if scored else []
+    columns += [("reach", 5), ("bridge", 6)]
+    columns += [("gate", 4), ("priority", 8), ("verdict", 8)] if scored else []
+    columns += [("feeds", 24)]
+    left = max(20, width - sum(size + 1 for _, size in columns))
+    for name, size in columns:
+        text_like = name in ("item", "verdict", "feeds")
+        table.add_column(
+            name,
+            justify="left" if text_like else "right",
+            no_wrap=True,
+            overflow="ellipsis",
+            width=left if name == "item" else size,
+        )
     for number, (item, text) in enumerate(zip(items, texts, strict=True)):
-        cells: list[str | Text] = [str(number), str(item["line"]), _outline(item, text)]
+        cells: list[str | Text] = [str(number), Text(str(item["line"]), style="dim"), _outline(item, text)]
         structural = item["kind"] not in ("comment", "docstring", "error")
         if scored:
             cells += [f"{item['supervised']}/{item['tokens']}", _score(item["utility"], structural)]

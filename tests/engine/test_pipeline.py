@@ -1,0 +1,251 @@
+"""The main job from end to end, on a tiny model."""
+
+import contextlib
+import io
+import json
+import random
+import signal
+import subprocess
+import sys
+import time
+from hashlib import sha256
+from pathlib import Path
+from unittest import mock
+
+import pyarrow.parquet as pq
+import pytest
+
+from codeblock.cli import main
+from codeblock.export.labels import label_columns, labels_hash
+from codeblock.schemas import list_values
+
+PROGRAM = '''def total_{n}(values, limit={n}):
+    """Sum the values below a limit."""
+    result = 0
+    for value in values:
+        if value < limit:
+            result += value  # keep it
+    return result
+'''
+
+
+def rows(count: int) -> list[dict]:
+    good = [
+        {
+            "id": f"r{n}",
+            "prompt": f"Write total_{n}.",
+            "completion": f"Here it is:\n\n```python\n{PROGRAM.format(n=n)}```\nIt sums.",
+        }
+        for n in range(count)
+    ]
+    return good
+
+
+def write(path: Path, lines: list[dict | str]) -> Path:
+    path.write_text("".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines))
+    return path
+
+
+def codeblock(*args: object, code: int = 0) -> str:
+    """Run a command in this process; return what it wrote to stderr."""
+    messages = io.StringIO()
+    with (
+        pytest.raises(SystemExit) as ended,
+        mock.patch.object(sys, "argv", ["codeblock", *map(str, args)]),
+        contextlib.redirect_stderr(messages),
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
+        main()
+    assert (ended.value.code or 0) == code, messages.getvalue()
+    return messages.getvalue()
+
+
+def tree(root: Path) -> dict[str, str]:
+    """Content hashes of a run directory, without the lock."""
+    files = (p for p in sorted(root.rglob("*")) if p.is_file() and p.name != ".lock")
+    return {str(p.relative_to(root)): sha256(p.read_bytes()).hexdigest() for p in files}
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    bad: list[dict | str] = [
+        {"id": "r1", "prompt": "again", "completion": "a = 1"},
+        {"id": "empty", "prompt": "nothing", "completion": ""},
+        "{broken",
+        {"id": "long", "prompt": "much", "completion": "x = 1\n" * 2000},
+        {"id": "prose", "prompt": "say", "completion": "There is no code here, merely words about programming."},
+    ]
+    return write(tmp_path_factory.mktemp("data") / "pairs.jsonl", [*rows(20), *bad])
+
+
+@pytest.fixture(scope="module")
+def finished(data: Path, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "run"
+    codeblock("select", data, "--model", tiny_model, "--out", out, "--shard-rows", 8)
+    return out
+
+
+def manifest(out: Path) -> dict:
+    return json.loads((out / "manifest.json").read_text())
+
+
+def test_every_row_is_accounted_for(finished: Path) -> None:
+    counts = manifest(finished)["counts"]
+    assert counts["rows_in"] == 25
+    assert counts["quarantined"] == {"not_json": 1}
+    assert counts["rejected"] == {"duplicate_id": 1, "empty_response": 1, "longer_than_context": 1}
+    assert counts["kept"] == 21
+    assert counts["rows_in"] == counts["kept"] + sum(counts["rejected"].values()) + sum(counts["quarantined"].values())
+
+
+def test_the_artefact_is_what_the_manifest_says(finished: Path) -> None:
+    facts = manifest(finished)
+    shards = sorted((finished / "data").glob("*.parquet"))
+    assert [str(p.relative_to(finished)) for p in shards] == [p for p in facts["files"] if p.startswith("data/")]
+    assert labels_hash(label_columns(shards)) == facts["labels_sha256"]
+    supervised, longest = 0, 0
+    for path in shards:
+        table = pq.read_table(path)
+        assert table.schema.names == ["input_ids", "attention_mask", "labels"]
+        assert table.schema.metadata is None
+        for row in table.to_pylist():
+            assert len(row["input_ids"]) == len(row["labels"]) == len(row["attention_mask"])
+            assert row["labels"][0] == -100
+            assert all(label in (-100, token) for label, token in zip(row["labels"], row["input_ids"], strict=True))
+            supervised += sum(label != -100 for label in row["labels"])
+            longest = max(longest, len(row["labels"]))
+    assert supervised == facts["supervised_tokens"] + facts["end_of_turn_rows"]
+    assert longest == facts["max_length"]
+    assert facts["supervised_tokens"] <= 0.4 * facts["pool_response_tokens"]
+    assert facts["supervised_ratio_pool"] == pytest.approx(facts["supervised_tokens"] / facts["pool_response_tokens"], abs=1e-6)
+
+
+def test_supervised_tokens_are_those_that_the_annotations_name(finished: Path) -> None:
+    notes = [row for p in sorted((finished / "annotations").glob("*")) for row in pq.read_table(p).to_pylist()]
+    kept = [row for row in notes if row["reason"] is None]
+    trained = [row for p in sorted((finished / "data").glob("*")) for row in pq.read_table(p).to_pylist()]
+    assert len(notes) == 24, "rejected rows are annotated with their reason"
+    assert len(kept) == len(trained) == 21
+    for note, row in zip(kept, trained, strict=True):
+        wanted = {p for p, s in zip(note["position"], note["supervised"], strict=True) if s}
+        found = {n for n, label in enumerate(row["labels"]) if label != -100}
+        assert wanted <= found
+        assert len(found - wanted) == note["end_of_turn"]
+        for number, item in enumerate(note["items"]):
+            assert item["verdict"] in ("chosen", "required", "budget", "nothing", "words", "damaged"), number
+
+
+def test_the_same_command_again_redoes_nothing(finished: Path, data: Path, tiny_model: Path) -> None:
+    before = tree(finished)
+    again = codeblock("select", data, "--model", tiny_model, "--out", finished, "--shard-rows", 8)
+    assert tree(finished) == before
+    assert again.count("4 of 4 shards were there already") == 4
+
+
+def test_reuse_selects_again_without_the_model(finished: Path, data: Path, tiny_model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "less"
+    codeblock("select", "--reuse", finished, "--budget", 0.1, "--out", out)
+    less, more = manifest(out), manifest(finished)
+    assert 0 < less["supervised_tokens"] <= 0.1 * less["pool_response_tokens"]
+    assert less["supervised_tokens"] < more["supervised_tokens"]
+    assert less["scores"] == more["scores"]
+    fresh = tmp_path / "fresh"
+    codeblock("select", data, "--model", tiny_model, "--out", fresh, "--shard-rows", 8, "--budget", 0.1)
+    assert manifest(fresh)["labels_sha256"] == less["labels_sha256"]
+    codeblock("select", "--reuse", out, "--budget", 0.4)
+    assert manifest(out)["labels_sha256"] == more["labels_sha256"]
+
+
+def test_reuse_refuses_another_model_or_other_data(finished: Path) -> None:
+    refused = codeblock("select", "--reuse", finished, "--model", "other", code=2)
+    assert "where model is " in refused
+    assert "not 'other': leave it out, or run without --reuse" in refused
+    codeblock("select", "other.jsonl", "--reuse", finished, code=2)
+
+
+def test_full_supervises_every_response_token(finished: Path, tmp_path: Path) -> None:
+    codeblock("select", "--reuse", finished, "--strategy", "full", "--out", tmp_path / "full")
+    facts = manifest(tmp_path / "full")
+    assert facts["supervised_tokens"] == facts["response_tokens"] == facts["pool_response_tokens"]
+
+
+def test_rows_without_a_supervised_token_are_dropped_and_counted(finished: Path, tmp_path: Path) -> None:
+    codeblock("select", "--reuse", finished, "--budget", 30, "--out", tmp_path / "few")
+    facts = manifest(tmp_path / "few")
+    dropped = facts["counts"]["rejected"]["no_supervised_token"]
+    assert dropped > 0
+    assert facts["rows"] == facts["counts"]["kept"] == 21 - dropped
+    assert facts["response_tokens"] < facts["pool_response_tokens"]
+    total = sum(list_values(c)[1].size for p in (tmp_path / "few" / "data").glob("*") for c in label_columns([p]))
+    assert total > 0
+
+
+def test_a_recipe_gives_the_same_result_as_flags(finished: Path, tmp_path: Path) -> None:
+    recipe = (finished / "recipe.yaml").read_text().replace(f"out: {finished}", f"out: {tmp_path / 'again'}")
+    (tmp_path / "recipe.yaml").write_text(recipe)
+    codeblock("run", tmp_path / "recipe.yaml")
+    assert manifest(tmp_path / "again")["labels_sha256"] == manifest(finished)["labels_sha256"]
+
+
+@pytest.mark.parametrize("kills", [2, pytest.param(10, marks=pytest.mark.slow)])
+def test_killed_at_any_moment_the_same_command_gives_the_same_bytes(
+    kills: int, data: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "run"
+    command = [
+        sys.executable,
+        "-m",
+        "codeblock",
+        "select",
+        str(data),
+        "--model",
+        str(tiny_model),
+        "--out",
+        str(out),
+        "--shard-rows",
+        "4",
+    ]
+    started = time.monotonic()
+    subprocess.run(command, check=True, capture_output=True)
+    whole = time.monotonic() - started
+    expected = tree(out)
+    for seed in range(kills):
+        for path in sorted(out.rglob("*"), reverse=True):
+            path.unlink() if path.is_file() else path.rmdir()
+        process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        time.sleep(random.Random(seed).uniform(0.3, 0.95) * whole)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        finished = (out / "manifest.json").exists()
+        assert not finished or tree(out) == expected
+        subprocess.run(command, check=True, capture_output=True)
+        assert tree(out) == expected
+
+
+def test_two_runs_into_one_directory_refuse_each_other(finished: Path, data: Path, tiny_model: Path) -> None:
+    from codeblock.store import run_lock
+
+    with run_lock(finished):
+        refused = codeblock("select", data, "--model", tiny_model, "--out", finished, code=1)
+    assert f"another run is writing into {finished}" in " ".join(refused.split("\n"))
+
+
+def test_errors_say_what_to_do(data: Path, tiny_model: Path, tmp_path: Path) -> None:
+    out = tmp_path / "run"
+    assert "setting 'select.budget' is 0.0: input should be greater than 0" in codeblock(
+        "select", data, "--model", tiny_model, "--out", out, "--budget", 0, code=2
+    )  # fmt: skip
+    assert "did you mean 'codeblock'?" in codeblock(
+        "select", data, "--model", tiny_model, "--out", out, "--strategy", "codeblok", code=2
+    )  # fmt: skip
+    missing = codeblock("select", data, "--model", tmp_path / "nowhere", "--out", out, code=1)
+    assert "nowhere" in missing
+    assert "missing setting 'score': say which model scores the tokens with --model" in codeblock(
+        "select", data, "--out", out, code=2
+    )
+    write(tmp_path / "odd.jsonl", [{"alpha": 1, "beta": 2}] * 3)
+    odd = codeblock("select", tmp_path / "odd.jsonl", "--model", tiny_model, "--out", out, code=1)
+    assert "alpha" in odd
+    assert "messages" in odd
+    (tmp_path / "recipe.yaml").write_text("data: [x]\nout: y\nscore: {model: m}\nselect: {budgte: 1}\n")
+    assert "unknown setting 'select.budgte'; did you mean 'budget'?" in codeblock("run", tmp_path / "recipe.yaml", code=2)
