@@ -38,10 +38,23 @@ def test_rows_that_kill_do_not_change_the_bytes_of_others(tmp_path: Path) -> Non
     assert tree(tmp_path / "one") == tree(tmp_path / "two")
 
 
-def test_every_row_kills(tmp_path: Path) -> None:
-    samples = write_samples(tmp_path, dict.fromkeys(range(5), "exit"), count=5)
-    report = run_stage(Toy(), [samples], tmp_path / "toy", row_seconds=10)
-    assert (report.kept, report.rejected) == (0, {"toy_crash": 5})
+def test_every_row_kills_and_the_stage_is_set_up_once(tmp_path: Path) -> None:
+    samples = write_samples(tmp_path, dict.fromkeys(range(40), "exit"))
+    report = run_stage(Toy(pids=tmp_path / "pids"), [samples], tmp_path / "toy", row_seconds=10)
+    assert (report.kept, report.rejected) == (0, {"toy_crash": 40})
+    assert (tmp_path / "pids").read_text().count("setup") == 1
+
+
+def test_a_killed_nursery_is_started_again(tmp_path: Path) -> None:
+    samples = write_samples(tmp_path, count=64, shard_rows=8)
+
+    def kill_the_first(done: int, _: int | None) -> None:
+        if done == 8:
+            os.kill(int((tmp_path / "pids").read_text().split()[1]), signal.SIGKILL)
+
+    stage = Toy(seconds=0.01, pids=tmp_path / "pids")
+    report = run_stage(stage, [samples], tmp_path / "toy", row_seconds=10, progress=kill_the_first)
+    assert (report.kept, report.rejected) == (64, {})
 
 
 def test_the_log_says_what_a_row_died_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
@@ -130,12 +143,13 @@ def test_workers_end_with_their_parent(tmp_path: Path, how: str, number: signal.
         [sys.executable, "-c", SCRIPT, str(tmp_path), "0.5"], cwd=Path(__file__).parents[2], stderr=subprocess.PIPE
     )
     pids = tmp_path / "pids"
-    wait_until(lambda: pids.exists() and len(pids.read_text().split()) == 2)
+    wait_until(lambda: pids.exists() and pids.read_text().count("call") == 2)
     parent.send_signal(number)
     parent.communicate()
     assert parent.returncode in (-number, 130)
-    workers = [int(pid) for pid in pids.read_text().split()]
-    wait_until(lambda: not any(alive(pid) for pid in workers))
+    processes = {int(line.split()[1]) for line in pids.read_text().splitlines()}
+    assert len(processes) >= 4
+    wait_until(lambda: not any(alive(pid) for pid in processes))
     assert not list(tmp_path.rglob("*.tmp-*"))
 
 

@@ -151,14 +151,15 @@ def test_damaged_input_is_refused(tmp_path: Path) -> None:
 
 def test_stage_is_set_up_once_and_only_when_needed(tmp_path: Path) -> None:
     samples = write_samples(tmp_path)
-    stage = Toy(pids=tmp_path / "pids")
-    run_stage(stage, [samples], tmp_path / "toy")
-    run_stage(stage, [samples], tmp_path / "toy")
-    assert len((tmp_path / "pids").read_text().split()) == 1
-    (tmp_path / "pids").unlink()
-    run_stage(stage, [samples], tmp_path / "two", workers=2)
-    run_stage(stage, [samples], tmp_path / "two", workers=2)
-    assert len((tmp_path / "pids").read_text().split()) == len(set((tmp_path / "pids").read_text().split())) <= 2
+    for workers in (1, 2):
+        pids = tmp_path / f"pids-{workers}"
+        stage = Toy(pids=pids)
+        run_stage(stage, [samples], tmp_path / f"{workers}", workers=workers)
+        before = pids.read_text()
+        run_stage(stage, [samples], tmp_path / f"{workers}", workers=workers)
+        assert pids.read_text() == before
+        assert before.count("call") == 3
+        assert 1 <= before.count("setup") <= workers
 
 
 def test_stage_that_loses_a_row_is_refused(tmp_path: Path) -> None:

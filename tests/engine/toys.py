@@ -54,7 +54,7 @@ class Toy:
     column: str = "digest"
     version: int = 1
     seconds: float = 0.0  # of sleep per row
-    pids: Path | None = None  # file that each setup adds its process to
+    pids: Path | None = None  # file to which each setup and each call adds its process
     broken: str = ""
 
     @property
@@ -69,12 +69,16 @@ class Toy:
         return {"version": self.version, "column": self.column}
 
     def setup(self) -> None:
-        if self.pids is not None:
-            with self.pids.open("a") as file:
-                file.write(f"{os.getpid()}\n")
+        self._note("setup")
         misbehave(self.broken)
 
+    def _note(self, event: str) -> None:
+        if self.pids is not None:
+            with self.pids.open("a") as file:
+                file.write(f"{event} {os.getpid()}\n")
+
     def __call__(self, batch: pa.Table) -> pa.Table:
+        self._note("call")
         if self.broken == "drops a row":
             batch = batch.slice(1)
         rows = []

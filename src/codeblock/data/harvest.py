@@ -59,7 +59,7 @@ class Skip(StrEnum):
 def harvest(
     directory: Path, limit: int | None = None, seed: int = 0, counts: Counter[str] | None = None
 ) -> Iterator[dict[str, Any]]:
-    """Yield prompt/completion rows from the functions and methods below a directory, in order of path and line.
+    """Yield prompt/completion rows from the functions and methods below a directory, in a fixed order.
 
     Tests, hidden directories, virtual environments and installed packages below it are not entered; functions nested in functions
     are part of these. Nothing is imported or executed.
@@ -167,7 +167,7 @@ def _functions(tree: ast.Module) -> Iterator[tuple[Function, list[str]]]:
         node, classes = pending.pop()
         if isinstance(node, Function):
             yield node, classes
-        elif isinstance(node, ast.Module | ast.ClassDef | ast.If | ast.Try | ast.With):
+        elif isinstance(node, ast.mod | ast.stmt | ast.excepthandler | ast.match_case):
             inner = [*classes, node.name] if isinstance(node, ast.ClassDef) else classes
             pending.extend((child, inner) for child in reversed(list(ast.iter_child_nodes(node))))
 

@@ -1,11 +1,11 @@
 """A process that runs a stage for us and may die doing so.
 
 Parsers written in C can hang, exhaust memory or crash on hostile text, and nothing inside the process can stop them. So the
-stage runs in a `Worker`, a fresh interpreter on the other end of a pipe. The time limit of a row is a kernel timer whose signal
-ends the worker, whatever it is doing and even if its parent has died; it costs two system calls. The timer counts processor time,
-so that a busy machine drops no rows that an idle one keeps; a second one, of wall time, ends what waits instead of working. Rows
-travel in small chunks: a chunk that kills its worker is run again row by row, so that exactly the rows that kill it alone are
-dropped.
+stage runs in other processes: a *nursery*, a fresh interpreter that sets the stage up once, forks one *child* after the other,
+and each child works until it dies. The time limit of a row is a kernel timer whose signal ends the child, whatever it is doing
+and even if its ancestors have died; it costs two system calls. The timer counts processor time, so that a busy machine drops no
+rows that an idle one keeps; a second one, of wall time, ends what waits instead of working. Rows travel in small chunks: a chunk
+that kills its child is run again row by row, so that exactly the rows that kill it alone are dropped.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ import traceback
 from dataclasses import dataclass
 from multiprocessing import Pipe
 from multiprocessing.connection import Connection
+from multiprocessing.reduction import recv_handle, send_handle
 from pathlib import Path
 from threading import Lock
-from typing import Any
+from typing import Any, NoReturn
 
 import pyarrow as pa
 
@@ -37,7 +38,8 @@ _TIME_IS_UP = (-signal.SIGPROF, -signal.SIGALRM)
 _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[2]); from codeblock.engine.guard import serve; serve(int(sys.argv[1]))"
 )
-_READY, _TABLE, _RAISED = b"R", b"T", b"E"
+_READY, _FORK, _TABLE, _RAISED = b"R", b"F", b"T", b"E"
+_ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}  # more would be a danger at a fork
 
 _log = logging.getLogger(__name__)
 
@@ -64,7 +66,7 @@ class _Failure:
 
 
 class Worker:
-    """A stage in a process of its own, started when it is first needed and again after it died. Not thread-safe.
+    """A stage in processes of its own, started when they are first needed and again after they died. Not thread-safe.
 
     Args:
         stage: must be picklable by the name of its class.
@@ -74,8 +76,9 @@ class Worker:
     def __init__(self, stage: Stage, limits: Limits | None = None) -> None:
         self._stage = stage
         self._limits = limits
-        self._process: subprocess.Popen[bytes] | None = None
-        self._pipe: Connection[Any, Any] | None = None
+        self._nursery: subprocess.Popen[bytes] | None = None
+        self._control: Connection[Any, Any] | None = None  # to the nursery
+        self._pipe: Connection[Any, Any] | None = None  # to the child
         self._closed = False
         self._lock = Lock()  # `close` is called while another thread runs the stage
 
@@ -101,13 +104,13 @@ class Worker:
         return pa.concat_tables(parts) if parts else self._stage.schema.empty_table()
 
     def close(self) -> None:
-        """End the process, whatever it is doing."""
+        """End the processes, whatever they are doing."""
         with self._lock:
             self._closed = True
-            process = self._process
-        if process is not None:
-            process.kill()
-            process.wait()
+            nursery = self._nursery
+        if nursery is not None and nursery.poll() is None:
+            os.killpg(nursery.pid, signal.SIGKILL)
+            nursery.wait()
 
     def _run_alone(self, row: pa.Table) -> pa.Table:
         """Run one row, and drop it when it fails."""
@@ -119,11 +122,11 @@ class Worker:
         return dropped(self._stage.schema, [identifier], [f"{self._stage.name}_{result.cause}"])
 
     def _run(self, batch: pa.Table) -> pa.Table | _Failure:
-        """Run the stage on a table, in a living process."""
-        if self._process is None:
-            self._start()
-        assert self._pipe is not None
+        """Run the stage on a table, in a living child."""
         try:
+            if self._pipe is None:
+                self._fork()
+            assert self._pipe is not None
             self._pipe.send_bytes(_to_bytes(batch))
             answer = self._pipe.recv_bytes()
         except (EOFError, OSError):
@@ -132,22 +135,32 @@ class Worker:
             return _from_bytes(answer[1:])
         return _Failure("crash", answer[1:].decode())
 
+    def _fork(self) -> None:
+        """Get a new child from the nursery."""
+        if self._nursery is None:
+            self._start()
+        assert self._control is not None
+        self._control.send_bytes(_FORK)
+        self._pipe = Connection(recv_handle(self._control))
+
     def _start(self) -> None:
-        """Start the process and wait until its stage is set up."""
-        self._pipe, theirs = Pipe()
+        """Start the nursery and wait until its stage is set up."""
+        self._control, theirs = Pipe()
         with self._lock:
             if self._closed:
                 raise CodeblockError(f"stage {self._stage.name} was stopped")
-            self._process = subprocess.Popen(
+            self._nursery = subprocess.Popen(
                 [sys.executable, "-c", _START, str(theirs.fileno()), json.dumps(sys.path)],
                 pass_fds=[theirs.fileno()],
                 stdin=subprocess.DEVNULL,
                 stdout=2,
+                env=os.environ | _ONE_THREAD,
+                process_group=0,
             )
         theirs.close()  # so that the end of the process is the end of the pipe
         try:
-            self._pipe.send((self._stage, self._limits))
-            answer = self._pipe.recv_bytes()
+            self._control.send((self._stage, self._limits))
+            answer = self._control.recv_bytes()
         except (EOFError, OSError):
             failure = self._bury()
             raise CodeblockError(f"stage {self._stage.name}: its worker died while setting up ({failure.detail})") from None
@@ -155,11 +168,17 @@ class Worker:
             raise CodeblockError(f"stage {self._stage.name} cannot be set up: {answer[1:].decode()}")
 
     def _bury(self) -> _Failure:
-        """Take leave of a dead process, and say what it died of."""
-        assert self._process is not None and self._pipe is not None
-        self._pipe.close()
-        code = self._process.wait()
-        self._process = None
+        """Take leave of a dead child, or of a dead nursery, and say what it died of."""
+        assert self._nursery is not None and self._control is not None
+        if self._pipe is not None:
+            self._pipe.close()
+            self._pipe = None
+        try:
+            code = int(self._control.recv_bytes())
+        except (EOFError, OSError):
+            self._control.close()
+            code = self._nursery.wait()
+            self._nursery = None
         if self._closed:
             raise CodeblockError(f"stage {self._stage.name} was stopped")
         if code in _TIME_IS_UP and self._limits is not None:
@@ -175,41 +194,62 @@ def dropped(schema: pa.Schema, ids: list[str], reasons: list[str]) -> pa.Table:
 
 
 def serve(descriptor: int) -> None:
-    """The worker's side: answer tables with tables until the pipe ends."""
-    # the parent decides when to stop: a signal to the whole process group must not look like a row that kills
+    """Be the nursery: set the stage up, then fork a child whenever the parent asks for one, and tell how it ended."""
+    # the parent decides when to stop: a signal to everybody must not look like a row that kills
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    for alarm in (signal.SIGPROF, signal.SIGALRM):
-        signal.signal(alarm, signal.SIG_DFL)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGPROF, signal.SIGALRM])
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     pa.set_cpu_count(1)
-    pipe: Connection[Any, Any] = Connection(descriptor)
+    control: Connection[Any, Any] = Connection(descriptor)
     try:
-        stage, limits = pipe.recv()
+        stage, limits = control.recv()
         stage.setup()
         # the first conversion in a process makes pyarrow import pandas where there is one; no row shall pay for that
         _from_bytes(_to_bytes(pa.Table.from_pylist([{"id": ""}]))).to_pylist()
+    except Exception as error:
+        control.send_bytes(_RAISED + f"{type(error).__name__}: {error}".encode())
+        return
+    control.send_bytes(_READY)
+    try:
+        while control.recv_bytes() == _FORK:
+            ours, theirs = Pipe()
+            child = os.fork()
+            if child == 0:
+                control.close()
+                theirs.close()
+                _work(ours, stage, limits)
+            ours.close()
+            send_handle(control, theirs.fileno(), None)
+            theirs.close()
+            _, status = os.waitpid(child, 0)
+            control.send_bytes(str(os.waitstatus_to_exitcode(status)).encode())
+    except (EOFError, OSError):  # the parent has died or does not need us any more
+        return
+
+
+def _work(pipe: Connection[Any, Any], stage: Stage, limits: Limits | None) -> NoReturn:
+    """Be a child: answer tables with tables until the pipe ends."""
+    try:
+        for alarm in (signal.SIGPROF, signal.SIGALRM):
+            signal.signal(alarm, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGPROF, signal.SIGALRM])
         if limits is not None:
             _limit_memory(limits.memory)
-        pipe.send_bytes(_READY)
-    except Exception as error:
-        pipe.send_bytes(_RAISED + f"{type(error).__name__}: {error}".encode())
-        return
-    while True:
-        try:
+        while True:
             batch = _from_bytes(pipe.recv_bytes())
-        except EOFError:
-            return
-        try:
-            if limits is not None:
-                _set_timers(limits.seconds)
-            answer = _TABLE + _to_bytes(stage(batch))
-        except Exception:  # whatever the stage does to a row, the parent decides what it means
-            answer = _RAISED + traceback.format_exc(limit=-4).encode()
-        finally:
-            _set_timers(0)
-        pipe.send_bytes(answer)
+            try:
+                if limits is not None:
+                    _set_timers(limits.seconds)
+                answer = _TABLE + _to_bytes(stage(batch))
+            except Exception:  # whatever the stage does to a row, the parent decides what it means
+                answer = _RAISED + traceback.format_exc(limit=-4).encode()
+            finally:
+                _set_timers(0)
+            pipe.send_bytes(answer)
+    except (EOFError, OSError):
+        os._exit(0)
+    finally:
+        os._exit(1)  # a fork never returns into its parent's program
 
 
 def _set_timers(seconds: float) -> None:
