@@ -25,7 +25,7 @@ demo: .venv/model
 test: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/pyright
+	$(BIN)/basedpyright
 	$(BIN)/pytest
 
 clean:

@@ -134,6 +134,19 @@ def resolve_alias(info_string: str) -> str | None:
     return _aliases().get(match[1].lower()) if match else None
 
 
+def language_of_file(name: str) -> str:
+    """Return the language of a file by the ending of its name.
+
+    Raises:
+        UsageError: no pack claims that ending.
+    """
+    known = {ending: pack for pack in LANGUAGES for ending in _tables(pack)["endings"]}
+    ending = "." + name.rpartition(".")[2]
+    if ending not in known:
+        raise UsageError(f"no language pack is for files like {name!r} (known endings: {', '.join(sorted(known))})")
+    return known[ending]
+
+
 @cache
 def fingerprint() -> str:
     """Return a hash of everything that language packs bring to an analysis: their data and the versions of their grammars."""

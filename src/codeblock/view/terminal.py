@@ -54,13 +54,14 @@ def items_view(items: list[dict[str, Any]], edges: list[dict[str, Any]], texts: 
         width: columns of the terminal.
     """
     scored = bool(items) and "utility" in items[0]
-    table = Table(box=None, header_style="bold", pad_edge=False)
-    # the item column has what the others leave, so that no number is cut in a narrow terminal
-    columns = [("#", 1 + len(str(len(items)))), ("line", 4), ("item", 0)]
+    table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0))
+    columns = [("#", len(str(len(items)))), ("line", 4), ("item", 0)]
     columns += [("tokens", 7), ("utility", 7)] if scored else []
     columns += [("reach", 5), ("bridge", 6)]
     columns += [("gate", 4), ("priority", 8), ("verdict", 8)] if scored else []
-    columns += [("feeds", 24)]
+    # the item column has what the others leave; a narrow terminal shows no edges, rather than half of a number
+    edges_shown = width >= 110
+    columns += [("feeds", 24)] if edges_shown else []
     left = max(20, width - sum(size + 1 for _, size in columns))
     for name, size in columns:
         text_like = name in ("item", "verdict", "feeds")
@@ -84,7 +85,8 @@ def items_view(items: list[dict[str, Any]], edges: list[dict[str, Any]], texts: 
                 _score(item["priority"], structural),
                 Text(verdict, style=_VERDICT_STYLE.get(verdict, "dim")),
             ]
-        cells.append(Text(_feeds(number, edges), style="dim"))
+        if edges_shown:
+            cells.append(Text(_feeds(number, edges), style="dim"))
         table.add_row(*cells)
     used = {item.get("verdict") for item in items}
     legend = "; ".join(f"{verdict} = {meaning}" for verdict, meaning in _VERDICT_LEGEND.items() if verdict in used)
