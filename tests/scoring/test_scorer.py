@@ -24,6 +24,7 @@ PACKED: dict[str, dict[str, Any]] = {
     "granite": {"logits_scaling": 3.0},
     "cohere": {"logit_scale": 0.3},
     "gpt_neox": {},
+    "phi": {"num_key_value_heads": 4},
     "starcoder2": {"sliding_window": 8},
 }
 PADDED: dict[str, dict[str, Any]] = {
@@ -158,7 +159,7 @@ def test_an_unknown_head_is_refused() -> None:
 def test_a_model_without_head_is_refused() -> None:
     model = tiny("llama")
     model.get_output_embeddings = lambda: None
-    with pytest.raises(ModelError, match="LlamaForCausalLM has no LM head, so it cannot score tokens"):
+    with pytest.raises(ModelError, match="LlamaForCausalLM has no linear LM head, so it cannot score tokens"):
         Scorer(model)
 
 

@@ -7,7 +7,7 @@ predict a response token, in tiles. Importing this module needs torch and transf
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,8 +20,8 @@ from codeblock.scoring.attention import PACKED
 from codeblock.scoring.rendering import response_tokens
 from codeblock.types import Int32, RenderedSample, TokenScores
 
-_TILE_LOGITS = 1 << 23
-"""Logits at a time: large enough for an efficient matrix product, small enough to stay near the cache (32 MB in float32)."""
+_TILE = 256
+"""Positions that go through the LM head at a time: fewer make the matrix product slow, more only take memory."""
 
 _KNOWN_LAYERS = {"full_attention", "sliding_attention"}
 
@@ -49,7 +49,7 @@ class Scorer:
     def __init__(self, model: Any, batch_tokens: int = 2048) -> None:
         self._model = model
         self._decoder: Any = model.get_decoder()
-        self._head = _head(model)
+        self._head = _Head(model)
         self._batch_tokens = batch_tokens
         self._device: torch.device = model.device
         self.packed = False
@@ -117,9 +117,10 @@ class Scorer:
 
     def _head_nll(self, hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """-log p of each target given its hidden state, in float32."""
-        tile = max(1, _TILE_LOGITS // self._model.get_output_embeddings().weight.shape[0])
-        parts = zip(hidden.split(tile), targets.split(tile), strict=True)
-        return torch.cat([cross_entropy(self._head(h).float(), t, reduction="none") for h, t in parts])
+        # all tiles in one buffer: fresh memory for each would cost a CPU a third of the head's time in page faults
+        buffer = hidden.new_empty(min(_TILE, len(hidden)), self._head.vocabulary)
+        parts = zip(hidden.split(_TILE), targets.split(_TILE), strict=True)
+        return torch.cat([_nll_in_place(self._head(h, buffer[: len(h)]).float(), t) for h, t in parts])
 
     def _to_device(self, values: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(values.astype(np.int64)).to(self._device)
@@ -160,21 +161,36 @@ class Scorer:
         return cross_entropy(logits, inputs[0, 1:], reduction="none").cpu()
 
 
-def _head(model: Any) -> Callable[[torch.Tensor], torch.Tensor]:
-    """The model's function from hidden states to logits: its LM head, then the scaling and capping of its family."""
-    linear = model.get_output_embeddings()
-    if linear is None:
-        raise ModelError(f"{type(model).__name__} has no LM head, so it cannot score tokens")
-    config = model.config.get_text_config()
-    factor: float = (getattr(config, "logit_scale", None) or 1.0) / (getattr(config, "logits_scaling", None) or 1.0)
-    cap: float | None = getattr(config, "final_logit_softcapping", None)
+class _Head:
+    """From hidden states to logits: the LM head, then the scaling and capping of the model's family."""
 
-    def head(hidden: torch.Tensor) -> torch.Tensor:
-        logits = linear(hidden)
-        logits = logits if factor == 1 else logits * factor
-        return logits if cap is None else torch.tanh(logits / cap) * cap
+    def __init__(self, model: Any) -> None:
+        linear = model.get_output_embeddings()
+        if not isinstance(linear, torch.nn.Linear):
+            raise ModelError(f"{type(model).__name__} has no linear LM head, so it cannot score tokens")
+        config = model.config.get_text_config()
+        self.vocabulary = linear.out_features
+        self._weight: torch.Tensor = linear.weight
+        self._bias: torch.Tensor | None = linear.bias
+        self._factor: float = (getattr(config, "logit_scale", None) or 1.0) / (getattr(config, "logits_scaling", None) or 1.0)
+        self._cap: float | None = getattr(config, "final_logit_softcapping", None)
 
-    return head
+    def __call__(self, hidden: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
+        """Write the logits of hidden states [n, width] into `out` [n, vocabulary], and return it."""
+        torch.mm(hidden, self._weight.T, out=out)
+        if self._bias is not None:
+            out += self._bias
+        if self._factor != 1:
+            out *= self._factor
+        return out if self._cap is None else out.div_(self._cap).tanh_().mul_(self._cap)
+
+
+def _nll_in_place(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """-log softmax of the targets [n], given logits [n, vocabulary], which are overwritten."""
+    wanted = logits.gather(1, targets[:, None])[:, 0]
+    largest = logits.amax(-1)
+    total = logits.sub_(largest[:, None]).exp_().sum(-1)
+    return total.log_().add_(largest).sub_(wanted)
 
 
 def _agree(found: torch.Tensor, wanted: torch.Tensor, dtype: torch.dtype) -> bool:
