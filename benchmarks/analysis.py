@@ -2,8 +2,9 @@
 
     python benchmarks/analysis.py [DIRECTORY] [--limit MB] [--pieces]
 
-All Python files below DIRECTORY (default: the standard library) are parsed and analysed in one process, interleaved file by file, three
-times; the best CPU time of each file counts. ``--pieces`` cuts the files into their top-level functions and classes, the size of an answer.
+All Python files below DIRECTORY (default: the standard library) are parsed and analysed in one process, interleaved file by
+file, three times; the best CPU time of each file counts. ``--pieces`` cuts the files into their top-level functions and
+classes, the size of an answer.
 """
 
 from __future__ import annotations
@@ -22,7 +23,8 @@ import tree_sitter
 from codeblock.analyze.analyze import analyze_code
 from codeblock.analyze.dataflow import DataFlow
 from codeblock.analyze.deadline import Deadline
-from codeblock.analyze.items import Lines, build_items
+from codeblock.analyze.items import build_items
+from codeblock.analyze.lines import Lines
 from codeblock.analyze.names import ProgramBuilder
 from codeblock.analyze.parse import parse
 from codeblock.analyze.signals import signals
@@ -73,7 +75,9 @@ def read(directory: Path, limit: int, pieces: bool) -> list[str]:
             continue
         try:
             text = path.read_text(encoding="utf-8")
-            parts = [ast.get_source_segment(text, n) or "" for n in ast.parse(text).body if is_definition(n)] if pieces else [text]
+            parts = (
+                [ast.get_source_segment(text, n) or "" for n in ast.parse(text).body if is_definition(n)] if pieces else [text]
+            )
         except (UnicodeDecodeError, SyntaxError):
             continue
         sources += parts
@@ -102,8 +106,8 @@ def measure(source: str) -> list[float]:
     whole, _ = timed(lambda: analyze_code(source, "python"))
     if not encoded:
         return [pure, 0.0, 0.0, 0.0, 0.0, 0.0, whole]
-    parsing, parsed = timed(lambda: parse(encoded, (ByteSpan(0, len(encoded)),), language, deadline))
-    building, items = timed(lambda: build_items(parsed, 0, 0, Lines(encoded)))
+    parsing, parsed = timed(lambda: parse(encoded, Lines(encoded), (ByteSpan(0, len(encoded)),), language, deadline))
+    building, items = timed(lambda: build_items(parsed, 0, 0))
     owners = sorted((span, i) for i, item in enumerate(items) if item.kind in CODE_KINDS for span in item.spans)
 
     def name_program():

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from codeblock.analyze.dataflow import DataFlow
 from codeblock.analyze.deadline import Deadline
-from codeblock.analyze.items import Lines, build_items
+from codeblock.analyze.items import build_items
+from codeblock.analyze.lines import Lines
 from codeblock.analyze.names import ProgramBuilder
 from codeblock.analyze.parse import Parsed, parse
 from codeblock.analyze.segment import Block, segment
@@ -40,7 +41,7 @@ def analyze(responses: Sequence[str], *, seconds: float = 2.0, max_bytes: int = 
     collected = _Collected(deadline)
     for index, text in enumerate(responses):
         source = _encode(text, max_bytes)
-        collected.add(source, segment(source, index, deadline))
+        collected.add(segment(source, index, deadline))
     return collected.analysis()
 
 
@@ -62,8 +63,8 @@ def analyze_code(source: str, language: str, *, seconds: float = 60.0) -> Analys
     collected = _Collected(deadline)
     if encoded:
         span = ByteSpan(0, len(encoded))
-        parsed = parse(encoded, (span,), load(language), deadline)
-        collected.add(encoded, [Block(Segment(0, SegmentKind.CODE, language, (span,)), parsed)])
+        parsed = parse(encoded, Lines(encoded), (span,), load(language), deadline)
+        collected.add([Block(Segment(0, SegmentKind.CODE, language, (span,)), parsed)])
     return collected.analysis()
 
 
@@ -88,15 +89,14 @@ class _Collected:
         self._reach: list[float] = []
         self._bridge: list[float] = []
 
-    def add(self, source: bytes, blocks: Sequence[Block]) -> None:
+    def add(self, blocks: Sequence[Block]) -> None:
         """Add a response. The code blocks of one language are one program."""
-        lines = Lines(source)
         first = len(self._items)
         programs: dict[str, list[tuple[Parsed, range]]] = {}
         for block in blocks:
             if block.parsed is not None:
                 base = len(self._items)
-                self._items += build_items(block.parsed, len(self._segments), base, lines)
+                self._items += build_items(block.parsed, len(self._segments), base)
                 programs.setdefault(block.parsed.language.name, []).append((block.parsed, range(base, len(self._items))))
                 self._deadline.check()
             self._segments.append(block.segment)

@@ -1,9 +1,9 @@
 """Which definition may reach which use: one structured pass over a program's instructions.
 
-The environment maps each variable to a *value*: a definition, or a *phi* that joins the values of several paths (Braun et al. 2013,
-"Simple and Efficient Construction of Static Single Assignment Form"). Structured code needs no fixed point: a branch keeps only what
-its alternatives changed, and a loop begins with a phi for every variable that its body may define, whose operands arrive at the back
-edge. So k definitions and m uses cost k + m, not k * m, and nothing is walked twice.
+The environment maps each variable to a *value*: a definition, or a *phi* that joins the values of several paths (Braun et al.
+2013, "Simple and Efficient Construction of Static Single Assignment Form"). Structured code needs no fixed point: a branch
+keeps only what its alternatives changed, and a loop begins with a phi for every variable that its body may define, whose
+operands arrive at the back edge. So k definitions and m uses cost k + m, not k * m, and nothing is walked twice.
 
 Not seen: calls that change their arguments, aliases, exceptions out of calls, ``eval``, gotos and labelled jumps.
 """
@@ -14,12 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from codeblock.analyze.deadline import Deadline
+from codeblock.analyze.environment import Environment, Met
 from codeblock.analyze.program import Loop, LoopKind, Op, Program, Role
 from codeblock.analyze.values import NO_ITEM, UNDEFINED, Use, Values, link
 from codeblock.types import Edge
 
 _CHECK_EVERY = 1 << 10
-_Met = dict[int, list[int]]  # per variable, the values that meet
 
 
 @dataclass(slots=True)
@@ -55,7 +55,7 @@ class _Loop(_Open):
     loop: Loop
     phis: dict[int, int] = field(default_factory=dict[int, int])
     body: int = 0  # length of the undo log where the loop is left when its condition fails
-    breaks: _Met = field(default_factory=dict[int, list[int]])
+    breaks: Met = field(default_factory=dict[int, dict[int, None]])
     seen_breaks: int = 0  # length of the trace at the last break
     seen_turns: int = 0  # length of the trace at the last jump to the head
     broken: bool = False
@@ -85,8 +85,8 @@ class DataFlow:
         self._program = program
         self._deadline = deadline
         self._values = Values()
+        self._here = Environment(self._values, program.frame_of, program.hoisted)
         self._uses: dict[Use, None] = {}  # in order, each once
-        self._shared: dict[int, int] = {}  # per variable, a phi of all values that other frames and earlier code may see
         self._begin_frame(0)
 
     def run(self) -> list[Edge]:
@@ -111,7 +111,7 @@ class DataFlow:
             Op.CONTINUE: self._continue,
             Op.END: self._end,
         }
-        use, define = Op.USE, Op.DEFINE
+        use, define, here = Op.USE, Op.DEFINE, self._here
         variable_of, frame_of, uses = self._program.variable_of, self._program.frame_of, self._uses
         for frame, instructions in enumerate(self._program.frames):
             self._begin_frame(frame)
@@ -120,9 +120,7 @@ class DataFlow:
                 if op == use:
                     variable = variable_of[mention]
                     if variable >= 0:
-                        value = (self._environment if self._alive else self._dead).get(variable)
-                        if value is None:
-                            value = self._before(variable)
+                        value = here.read(variable)
                         if value:
                             uses[item, value, variable, role, frame_of[variable] != frame] = None
                 elif op == define:
@@ -130,64 +128,30 @@ class DataFlow:
                         self._define(item, variable_of[mention], role)
                 else:
                     begin[op](op, item)
-                    if len(self._trace) > checked:
-                        checked = len(self._trace) + _CHECK_EVERY
+                    if len(here.trace) > checked:
+                        checked = len(here.trace) + _CHECK_EVERY
                         self._deadline.check()
             self._end_frame()
         return link(self._values, list(uses), self._program.names, self._deadline)
 
-    # ---- values
-
-    def _share(self, variable: int) -> int:
-        """The phi of everything that may be seen from outside the frame of a variable."""
-        if variable not in self._shared:
-            self._shared[variable] = self._values.new(NO_ITEM, 0, [])
-        return self._shared[variable]
-
-    def _is_shared(self, variable: int) -> bool:
-        return self._program.frame_of[variable] != self._frame or variable in self._program.hoisted
-
-    def _before(self, variable: int) -> int:
-        """The value of a variable that has not been written in this frame."""
-        return self._share(variable) if self._is_shared(variable) else UNDEFINED
-
-    def _read(self, variable: int) -> int:
-        value = (self._environment if self._alive else self._dead).get(variable)
-        return self._before(variable) if value is None else value
-
-    def _write(self, variable: int, value: int) -> None:
-        if not self._alive:
-            self._dead[variable] = value
-            return
-        self._undo.append((variable, self._read(variable)))
-        self._environment[variable] = value
-        self._trace.append((variable, value))
-
     def _define(self, item: int, variable: int, role: int) -> None:
         """A definition, a deletion, or a mutation, which supersedes earlier mutations but not the definition."""
+        here, values = self._here, self._values
         if role & Role.DEL:
-            self._write(variable, UNDEFINED)
+            here.write(variable, UNDEFINED)
             return
-        if role & Role.MUT:
-            before = self._read(variable)
-            value = self._values.new(item, role, [self._values.unmutated(before)])
-        else:
-            value = self._values.new(item, role, [])
-        self._write(variable, value)
-        if self._is_shared(variable):
-            self._values.operands[self._share(variable)].append(value)
+        value = values.new(item, role, [values.unmutated(here.read(variable))] if role & Role.MUT else [])
+        here.write(variable, value)
+        if here.is_shared(variable):
+            values.operands[here.share(variable)].append(value)
 
-    # ---- states
+    # ---- frames
 
     def _begin_frame(self, index: int) -> None:
+        self._here.begin_frame(index)
         self._frame = index
-        self._environment: dict[int, int] = {}
-        self._alive = True
-        self._dead: dict[int, int] = {}  # the environment of code that cannot run
-        self._undo: list[tuple[int, int]] = []  # (variable, value before)
-        self._trace: list[tuple[int, int]] = []  # (variable, value after), undoing included
         self._open: list[_Open] = []
-        self._exits: _Met = {}
+        self._exits: Met = {}
         self._seen_exits = 0
 
     def _end_frame(self) -> None:
@@ -195,120 +159,65 @@ class DataFlow:
         self._leave_frame()
         for variable, values in self._exits.items():
             if self._program.frame_of[variable] == self._frame:
-                self._values.operands[self._share(variable)].extend(values)
+                self._values.operands[self._here.share(variable)].extend(values)
 
     def _leave_frame(self) -> None:
         """Collect the values of captured variables where control leaves the frame."""
-        if self._alive and self._program.captured:
-            self._seen_exits = self._collect(self._seen_exits, self._exits, self._program.captured)
-
-    def _collect(self, since: int, values: _Met, only: frozenset[int] | None = None) -> int:
-        """Add the present value of every variable that changed since a point of the trace; return the present point.
-
-        What changed and changed back counts, so a variable without a change has been added before, or never had a value.
-        """
-        for variable in dict.fromkeys(v for v, _ in self._trace[since:]):
-            if only is None or variable in only:
-                value = self._environment[variable]
-                known = values.setdefault(variable, [])
-                if value not in known:
-                    known.append(value)
-        return len(self._trace)
-
-    def _changes(self, undo: int) -> dict[int, int]:
-        """The variables that changed since a point of the undo log, with their present values."""
-        return {variable: self._environment[variable] for variable, _ in self._undo[undo:]}
-
-    def _revert(self, undo: int) -> None:
-        for variable, value in reversed(self._undo[undo:]):
-            self._environment[variable] = value
-            self._trace.append((variable, value))
-        del self._undo[undo:]
-
-    def _kill(self) -> None:
-        """Control does not get here."""
-        self._alive = False
-        self._dead = {}
-
-    def _apply(self, changes: dict[int, int]) -> None:
-        for variable, value in changes.items():
-            self._write(variable, value)
-
-    def _merge(self, ends: list[dict[int, int]]) -> None:
-        """Go on where several paths meet, each given as changes to the present values."""
-        if not ends:
-            self._kill()
-            return
-        values: _Met = {}
-        for end in ends:
-            for variable, value in end.items():
-                values.setdefault(variable, []).append(value)
-        for variable, met in values.items():
-            if len(met) < len(ends):
-                met.append(self._read(variable))
-            self._write(variable, self._values.join(met))
-
-    def _raised(self, start: _Open) -> dict[int, int]:
-        """The values that an exception may meet: those before, and all that were written since. Reverts to those before."""
-        written: _Met = {}
-        for variable, value in self._trace[start.trace :]:
-            written.setdefault(variable, []).append(value)
-        self._revert(start.undo)
-        return {variable: self._values.join([self._read(variable), *values]) for variable, values in written.items()}
+        if self._here.alive and self._program.captured:
+            self._seen_exits = self._here.collect(self._seen_exits, self._exits, self._program.captured)
 
     # ---- constructs
 
     def _plain(self, op: int, _: int) -> None:
-        self._open.append(_Open(op, self._alive, len(self._undo), len(self._trace)))
+        self._open.append(_Open(op, self._here.alive, len(self._here.undo), len(self._here.trace)))
 
     def _branch(self, op: int, _: int) -> None:
-        self._open.append(_Branch(op, self._alive, len(self._undo), len(self._trace)))
+        self._open.append(_Branch(op, self._here.alive, len(self._here.undo), len(self._here.trace)))
 
     def _try(self, op: int, _: int) -> None:
-        self._open.append(_Try(op, self._alive, len(self._undo), len(self._trace)))
+        self._open.append(_Try(op, self._here.alive, len(self._here.undo), len(self._here.trace)))
 
     def _block(self, _op: int, _: int) -> None:
         """A new code block: whatever the one before it ended with, this one can be reached."""
-        self._alive = True
+        self._here.alive = True
 
     def _alternative(self, op: int, total: int) -> None:
         branch = self._open[-1]
         assert isinstance(branch, _Branch)
         branch.total = branch.total or bool(total)
         self._plain(op, 0)
-        if branch.falls is not None and self._alive:
-            self._merge([{}, branch.falls])
+        if branch.falls is not None and self._here.alive:
+            self._here.merge([{}, branch.falls])
             branch.falls = None
 
     def _loop(self, op: int, index: int) -> None:
-        mark, trace = len(self._undo), len(self._trace)
-        entry = _Loop(op, self._alive, mark, trace, self._program.loops[index], seen_breaks=trace, seen_turns=trace)
+        mark, trace = len(self._here.undo), len(self._here.trace)
+        entry = _Loop(op, self._here.alive, mark, trace, self._program.loops[index], seen_breaks=trace, seen_turns=trace)
         self._open.append(entry)
-        if self._alive:
+        if self._here.alive:
             for variable in entry.loop.variables:
-                phi = self._values.new(NO_ITEM, 0, [self._read(variable)])
+                phi = self._values.new(NO_ITEM, 0, [self._here.read(variable)])
                 entry.phis[variable] = phi
-                self._write(variable, phi)
-        entry.body = len(self._undo)
-        entry.seen_turns = len(self._trace)
+                self._here.write(variable, phi)
+        entry.body = len(self._here.undo)
+        entry.seen_turns = len(self._here.trace)
 
     def _body(self, op: int, _: int) -> None:
         loop = self._open[-1]
         assert isinstance(loop, _Loop)
         if loop.loop.kind == LoopKind.WHILE:
-            loop.body = len(self._undo)
+            loop.body = len(self._here.undo)
         self._plain(op, 0)
 
     def _turn(self, loop: _Loop) -> None:
         """Control goes back to the loop's head."""
-        if not self._alive:
+        if not self._here.alive:
             return
-        for variable in dict.fromkeys(v for v, _ in self._trace[loop.seen_turns :]):
-            phi = loop.phis.get(variable)
-            value = self._environment[variable]
-            if phi is not None and value != phi:
-                self._values.operands[phi].append(value)
-        loop.seen_turns = len(self._trace)
+        values: Met = {}
+        loop.seen_turns = self._here.collect(loop.seen_turns, values)
+        for variable in values:
+            if variable in loop.phis:
+                self._values.operands[loop.phis[variable]].extend(values[variable])
 
     def _leave_body(self, loop: _Loop) -> None:
         """The body is over: back to the head, and on from where the condition fails."""
@@ -317,11 +226,11 @@ class DataFlow:
         loop.turned = True
         self._turn(loop)
         if loop.loop.kind != LoopKind.DO:
-            self._revert(loop.body)
-            self._alive = True
+            self._here.revert(loop.body)
+            self._here.alive = True
         if loop.loop.infinite:
             self._leave_frame()
-            self._kill()
+            self._here.kill()
 
     def _else(self, op: int, _: int) -> None:
         construct = self._open[-1]
@@ -330,20 +239,20 @@ class DataFlow:
         self._plain(op, 0)
         if isinstance(construct, _Try) and construct.alive:
             if construct.normal is None:
-                self._kill()
+                self._here.kill()
             else:
-                self._apply(construct.normal)
+                self._here.apply(construct.normal)
 
     def _finally(self, op: int, _: int) -> None:
         construct = self._open[-1]
         assert isinstance(construct, _Try)
         if construct.alive:
             self._close_try(construct)
-            construct.result = self._changes(construct.undo) if self._alive else None
+            construct.result = self._here.changes(construct.undo) if self._here.alive else None
             construct.finally_seen = True
-            self._alive = True
-            raised = self._raised(construct)
-            self._apply(raised)
+            self._here.alive = True
+            raised = self._here.raised(construct.undo, construct.trace)
+            self._here.apply(raised)
         self._plain(op, 0)
 
     # ---- ends
@@ -362,9 +271,9 @@ class DataFlow:
             if not entry.finally_seen:
                 self._close_try(entry)
         elif what == Op.WITH:
-            if not self._alive:
-                self._alive = True
-                self._apply(self._raised(entry))
+            if not self._here.alive:
+                self._here.alive = True
+                self._here.apply(self._here.raised(entry.undo, entry.trace))
         elif what == Op.TRY_BODY:
             self._end_try_body(entry)
         elif what == Op.HANDLER or what == Op.ELSE:
@@ -375,13 +284,13 @@ class DataFlow:
     def _end_alternative(self, entry: _Open) -> None:
         branch = self._open[-1]
         assert isinstance(branch, _Branch)
-        if self._alive:
+        if self._here.alive:
             if branch.op == Op.SWITCH:
-                branch.falls = self._changes(entry.undo)
+                branch.falls = self._here.changes(entry.undo)
             else:
-                branch.ends.append(self._changes(entry.undo))
-        self._revert(entry.undo)
-        self._alive = True
+                branch.ends.append(self._here.changes(entry.undo))
+        self._here.revert(entry.undo)
+        self._here.alive = True
 
     def _end_branch(self, branch: _Branch) -> None:
         ends = branch.ends
@@ -389,41 +298,41 @@ class DataFlow:
             ends.append(branch.falls)
         if not branch.total:
             ends.append({})
-        self._merge(ends)
+        self._here.merge(ends)
 
     def _end_loop(self, loop: _Loop) -> None:
         self._leave_body(loop)
         if not loop.broken:
             return
-        if self._alive:
+        if self._here.alive:
             for variable, values in loop.breaks.items():
-                values.append(self._read(variable))
+                values[self._here.read(variable)] = None
         else:
-            self._revert(loop.body)
-            self._alive = True
+            self._here.revert(loop.body)
+            self._here.alive = True
         for variable, values in loop.breaks.items():
-            self._write(variable, self._values.join(values))
+            self._here.write(variable, self._values.join(values))
 
     def _end_try_body(self, entry: _Open) -> None:
         construct = self._open[-1]
         assert isinstance(construct, _Try)
-        normal = self._changes(construct.undo) if self._alive else None
-        construct.raised = self._raised(construct)
-        self._alive = True
+        normal = self._here.changes(construct.undo) if self._here.alive else None
+        construct.raised = self._here.raised(construct.undo, construct.trace)
+        self._here.alive = True
         if normal is not None:
             # what the body does not leave changed is as it was before, not as a handler finds it
-            normal = {variable: normal.get(variable, self._read(variable)) for variable in (*construct.raised, *normal)}
+            normal = {variable: normal.get(variable, self._here.read(variable)) for variable in (*construct.raised, *normal)}
         construct.normal = normal
-        self._apply(construct.raised)
+        self._here.apply(construct.raised)
 
     def _end_part(self, entry: _Open) -> None:
         """A handler, or the `else` of a try or loop."""
         construct = self._open[-1]
         if not isinstance(construct, _Try):
             return
-        changes = self._changes(entry.undo) if self._alive else None
-        self._revert(entry.undo)
-        self._alive = True
+        changes = self._here.changes(entry.undo) if self._here.alive else None
+        self._here.revert(entry.undo)
+        self._here.alive = True
         if entry.op == Op.ELSE:
             construct.normal = changes
         elif changes is not None:
@@ -431,20 +340,20 @@ class DataFlow:
 
     def _close_try(self, construct: _Try) -> None:
         """Go on behind the body, `else` and the handlers."""
-        self._merge([*construct.ends, *([] if construct.normal is None else [construct.normal])])
+        self._here.merge([*construct.ends, *([] if construct.normal is None else [construct.normal])])
 
     def _end_finally(self, entry: _Open) -> None:
         construct = self._open[-1]
         assert isinstance(construct, _Try)
-        if not self._alive:
+        if not self._here.alive:
             return
-        changes = self._changes(entry.undo)
-        self._revert(construct.undo)
+        changes = self._here.changes(entry.undo)
+        self._here.revert(construct.undo)
         if construct.result is None:
-            self._kill()
+            self._here.kill()
             return
-        self._apply(construct.result)
-        self._apply(changes)
+        self._here.apply(construct.result)
+        self._here.apply(changes)
 
     # ---- jumps
 
@@ -458,14 +367,14 @@ class DataFlow:
         for n in range(len(self._open) - 1, -1, -1):
             entry = self._open[n]
             if isinstance(entry, _Loop):
-                if self._alive and entry.alive:
-                    entry.seen_breaks = self._collect(entry.seen_breaks, entry.breaks)
+                if self._here.alive and entry.alive:
+                    entry.seen_breaks = self._here.collect(entry.seen_breaks, entry.breaks)
                     entry.broken = True
                 self._jump()
                 return
             if isinstance(entry, _Branch) and entry.op in (Op.SWITCH, Op.CASES):
-                if self._alive and entry.alive and n + 1 < len(self._open):
-                    entry.ends.append(self._changes(self._open[n + 1].undo))
+                if self._here.alive and entry.alive and n + 1 < len(self._open):
+                    entry.ends.append(self._here.changes(self._open[n + 1].undo))
                 self._jump()
                 return
 
@@ -477,5 +386,5 @@ class DataFlow:
                 return
 
     def _jump(self) -> None:
-        if self._alive:
-            self._kill()
+        if self._here.alive:
+            self._here.kill()

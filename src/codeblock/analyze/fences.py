@@ -1,15 +1,17 @@
 """Fenced code blocks of a Markdown text, as CommonMark has them, with two concessions to how models write.
 
-A line scanner: it follows block quotes and list items, because these decide where a fence may begin and what is stripped from the lines
-of its content; everything else is text. Where it is more generous than CommonMark:
+A line scanner: it follows block quotes and list items, because these decide where a fence may begin and what is stripped from
+    the lines of its content; everything else is text. Where it is more generous than CommonMark:
 
 - a line that is indented less than its list item does not end the fence, if a closing fence is what comes next;
-- a closing fence inside an unfinished string of the block's language is text (`scan` asks its caller whether a block is finished).
+- a closing fence inside an unfinished string of the block's language is text (`scan` asks its caller whether a block is
+finished).
 """
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -48,7 +50,8 @@ def scan(source: bytes, finished: Finished) -> list[Fence]:
 
     Args:
         source: the text in UTF-8.
-        finished: given an info string, a block's content, and whether a closing fence in it was passed over, whether it can end there.
+        finished: given an info string, a block's content, and whether a closing fence in it was passed over, whether it can end
+            there.
     """
     if not _ANY_FENCE.search(source):
         return []
@@ -77,6 +80,7 @@ class _Scanner:
         self._finished = finished
         self._containers: list[int] = []
         self._paragraph = False  # the line before was text that a lazy line may continue
+        self._with_fence: dict[bytes, list[int]] | None = None  # numbers of the lines that begin with a fence, if asked for
 
     def run(self) -> list[Fence]:
         fences: list[Fence] = []
@@ -174,11 +178,18 @@ class _Scanner:
 
     def _closes_next(self, number: int, fence: bytes) -> bool:
         """Whether the next line with a fence closes this one."""
-        for start, end in self._lines[number:]:
-            text = self._source[start:end].strip()
-            if text[:3] == fence[:3]:
-                return len(text) >= len(fence) and not text.strip(fence[:1])
-        return False
+        if self._with_fence is None:
+            self._with_fence = {b"`": [], b"~": []}
+            for n, (start, end) in enumerate(self._lines):
+                text = self._source[start:end].lstrip()
+                if text[:3] in (b"```", b"~~~"):
+                    self._with_fence[text[:1]].append(n)
+        candidates = self._with_fence[fence[:1]]
+        at = bisect_left(candidates, number)
+        if at == len(candidates):
+            return False
+        text = self._source[slice(*self._lines[candidates[at]])].strip()
+        return len(text) >= len(fence) and not text.strip(fence[:1])
 
     def _is_closing(self, place: _Place, end: int, fence: bytes) -> bool:
         width, columns = self._indent(place, end)

@@ -8,13 +8,11 @@ up to the next good item.
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_right
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 
 from codeblock.analyze.core import CoreTokens
+from codeblock.analyze.lines import Lines
 from codeblock.analyze.parse import Parsed
 from codeblock.spans import ByteSpan
 from codeblock.types import CODE_KINDS, CodeItem, ItemKind
@@ -32,21 +30,6 @@ _NO_REGION = -1
 _CODE = tuple(CODE_KINDS)  # a set would call Python code to hash the kind
 
 
-class Lines:
-    """Line numbers of one text.
-
-    Args:
-        source: the text; lines end at LF.
-    """
-
-    __slots__ = ("of",)
-
-    def __init__(self, source: bytes) -> None:
-        starts = [0, *(match.end() for match in re.finditer(b"\n", source))]
-        self.of: Callable[[int], int] = partial(bisect_right, starts)
-        """The line of a byte, from 1."""
-
-
 @dataclass(slots=True)
 class _Region:
     """An interval that owns bytes."""
@@ -58,18 +41,18 @@ class _Region:
     pieces: list[ByteSpan]
 
 
-def build_items(parsed: Parsed, segment: int, base: int, lines: Lines) -> list[CodeItem]:
+def build_items(parsed: Parsed, segment: int, base: int) -> list[CodeItem]:
     """Cut one block into items.
 
     Args:
         parsed: the block.
         segment: index of its segment.
         base: index of its first item in the sample.
-        lines: of its response.
 
     Returns:
         The items, in order of their first byte.
     """
+    lines = parsed.lines
     regions, orphans = _sweep(parsed)
     if len(parsed.spans) > 1:
         _remove_prefixes(regions, orphans, parsed)

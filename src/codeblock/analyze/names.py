@@ -1,7 +1,8 @@
 """Names and their scopes: the code blocks of a program become its instructions.
 
-Inside one item all uses come before all definitions (``x = x + 1``), except where the captures say otherwise. The body of a function is
-a frame of its own, since it runs later; what its header evaluates (defaults, decorators) belongs to the frame around it.
+Inside one item all uses come before all definitions (``x = x + 1``), except where the captures say otherwise. The body of a
+function is a frame of its own, since it runs later; what its header evaluates (defaults, decorators) belongs to the frame
+around it.
 """
 
 from __future__ import annotations
@@ -29,27 +30,30 @@ class _Frame:
     loop: int = -1  # the innermost loop
     item: int = -1  # whose names come
     header: int = -1  # a `for` loop of which only uses have been read
-    delayed: list[tuple[int, Instruction]] = field(default_factory=list[tuple[int, Instruction]])  # definitions and their places
+    soon: list[tuple[int, Instruction]] = field(default_factory=list[tuple[int, Instruction]])  # definitions, with their places
+    last: list[Instruction] = field(default_factory=list[Instruction])  # definitions that end their item
 
     def flush(self) -> None:
         """Let what was delayed happen: a loop begins between the uses and the definitions of its header."""
         if self.header >= 0:
             self.instructions.append((Op.LOOP, self.header, 0, 0))
             self.header = -1
-        if self.delayed:
-            self.instructions += [instruction for _, instruction in self.delayed]
-            self.delayed = []
+        if self.soon:
+            self.instructions += [instruction for _, instruction in self.soon]
+            self.soon = []
+        if self.last:
+            self.instructions += self.last
+            self.last = []
 
     def reach(self, item: int, position: int) -> None:
         """Come to a name: what was delayed in the item before, or up to the position, happens now."""
-        if self.item == item:
-            if self.delayed and min(self.delayed)[0] <= position:
-                self.instructions += [instruction for at, instruction in self.delayed if at <= position]
-                self.delayed = [delayed for delayed in self.delayed if delayed[0] > position]
-            return
-        if self.item >= 0 or self.header < 0:
-            self.flush()
-        self.item = item
+        if self.item != item:
+            if self.item >= 0 or self.header < 0:
+                self.flush()
+            self.item = item
+        elif self.soon:
+            self.instructions += [instruction for at, instruction in self.soon if at <= position]
+            self.soon = [delayed for delayed in self.soon if delayed[0] > position]
 
 
 @dataclass(slots=True)
@@ -117,7 +121,7 @@ class ProgramBuilder:
                 if role & ~Role.CALL:
                     self._name(frame, scope, what, events.delays.get(start, -minus_end), name, role)
                     continue
-                if frame.item != what or frame.delayed:
+                if frame.item != what or frame.soon:
                     frame.reach(what, start)
                 mention = mentions.get((scope, name))
                 if mention is None:
@@ -229,7 +233,7 @@ class ProgramBuilder:
             if not role & Role.IGNORE:
                 mention = self._mention(scope, name)
                 frame.instructions.append((Op.USE, item, mention, role))
-                self._define(frame, item, mention, role, _LAST)
+                self._define(frame, item, mention, role)
             return
         if role & Role.OUTER:
             frame, scope = self._around(scope)
@@ -241,15 +245,18 @@ class ProgramBuilder:
         scope = self._declare(scope, name, role)
         if role & Role.DECLARE:
             return
-        at_once = role & (Role.WALRUS | Role.NOW)
-        self._define(frame, item, self._mention(scope, name), role, position if at_once else _LAST)
+        mention = self._mention(scope, name)
+        self._define(frame, item, mention, role, position if role & (Role.WALRUS | Role.NOW) else None)
         if self._kinds[scope] == ScopeKind.CLASS:
             self._declared[scope].setdefault(b"." + name, -1)
-            self._define(frame, item, self._mention(scope, b"." + name), role | Role.ATTR, _LAST)
+            self._define(frame, item, self._mention(scope, b"." + name), role | Role.ATTR)
 
-    def _define(self, frame: _Frame, item: int, mention: int, role: int, position: int) -> None:
-        """Let a definition happen, later in its item."""
-        frame.delayed.append((position, (Op.DEFINE, item, mention, role)))
+    def _define(self, frame: _Frame, item: int, mention: int, role: int, position: int | None = None) -> None:
+        """Let a definition happen, at a position of its item or at its end."""
+        if position is None:
+            frame.last.append((Op.DEFINE, item, mention, role))
+        else:
+            frame.soon.append((position, (Op.DEFINE, item, mention, role)))
         if frame.loop >= 0:
             self._loop_mentions[frame.loop].add(mention)
         if role & Role.HOIST:
@@ -283,7 +290,7 @@ class ProgramBuilder:
         if role & (Role.READ | Role.MUT) or not role & Role.DEF:
             frame.instructions.append((Op.USE, item, mention, role))
         if role & (Role.DEF | Role.MUT):
-            self._define(frame, item, mention, role, _LAST)
+            self._define(frame, item, mention, role)
         return True
 
     def _resolve(self, scope: int, name: bytes) -> int:

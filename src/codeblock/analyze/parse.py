@@ -1,8 +1,8 @@
 """One code block through Tree-sitter, to plain offsets.
 
-The block is parsed in place: the parser sees the whole response with the block's spans as its included ranges, so every offset is one of
-the response. Code that stops in the middle is closed before it is parsed for good: its last, partial line is cut off and the brackets
-and strings that are open there are closed. Nothing of Tree-sitter leaves this module.
+The block is parsed in place: the parser sees the whole response with the block's spans as its included ranges, so every offset
+    is one of the response. Code that stops in the middle is closed before it is parsed for good: its last, partial line is cut
+    off and the brackets and strings that are open there are closed. Nothing of Tree-sitter leaves this module.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import tree_sitter
 
 from codeblock.analyze.deadline import Deadline
+from codeblock.analyze.lines import Lines
 from codeblock.errors import AnalysisTimeout
 from codeblock.languages.loader import INSIDE, Language
 from codeblock.spans import ByteSpan
@@ -21,6 +22,7 @@ MAX_DEPTH = 10_000  # a query loses captures below a depth of 2 ** 16 without a 
 MAX_ERROR_CHILDREN = 5_000  # a query takes time quadratic in the children of one ERROR node
 _ITEM_CAPTURES = ("item", "comment")  # the beginnings of their names
 _CHUNK = 1 << 16
+_SHORT = 1 << 13  # bytes that never take long to parse
 _CHECK_EVERY = 1 << 14  # bytes
 
 Interval = tuple[int, int]
@@ -33,6 +35,7 @@ class Parsed:
 
     Attributes:
         source: the whole response.
+        lines: of the response.
         spans: the block's content, one span or one per line.
         language: its language.
         starts, ends, kinds: parallel, one entry per leaf in order: where it lies and the id of its kind.
@@ -40,12 +43,14 @@ class Parsed:
         missing: the nodes that lack a token.
         nodes: per capture name of items, the captured nodes as (start, end, kind); nothing where the block must not be queried.
         captures: per other capture name, the captured nodes as (start, end).
-        cut: where the code was closed, if it was: what follows was not parsed, and nodes that end there may have been closed by us.
+        cut: where the code was closed, if it was: what follows was not parsed, and nodes that end there may have been closed by
+            us.
         error_bytes: bytes of damaged code, plus one for each missing token.
         unfinished: whether a string is open at the end.
     """
 
     source: bytes
+    lines: Lines
     spans: tuple[ByteSpan, ...]
     language: Language
     starts: list[int]
@@ -91,11 +96,12 @@ class _Attempt:
     error_bytes: int
 
 
-def parse(source: bytes, spans: Sequence[ByteSpan], language: Language, deadline: Deadline) -> Parsed:
+def parse(source: bytes, lines: Lines, spans: Sequence[ByteSpan], language: Language, deadline: Deadline) -> Parsed:
     """Parse one code block of a response.
 
     Args:
         source: the whole response in UTF-8.
+        lines: of the response.
         spans: the block's content, not empty.
         language: to parse it as.
         deadline: for the whole sample.
@@ -103,10 +109,10 @@ def parse(source: bytes, spans: Sequence[ByteSpan], language: Language, deadline
     Raises:
         AnalysisTimeout: the deadline passed.
     """
-    attempt = _attempt(source, spans, None, b"", language, deadline)
+    attempt = _attempt(source, lines, spans, None, b"", language, deadline)
     unfinished = bool(attempt.error_bytes) and _open_at(attempt.flat, source, spans[-1].end, language)[1] is not None
     if unfinished or (attempt.error_bytes and _damaged_at_end(attempt.flat, source, spans[-1].end)):
-        attempt = min((attempt, *_closed(attempt.flat, source, spans, language, deadline)), key=lambda a: a.error_bytes)
+        attempt = min((attempt, *_closed(attempt.flat, source, lines, spans, language, deadline)), key=lambda a: a.error_bytes)
     flat, cut = attempt.flat, attempt.cut
     nodes, captures = ({}, {}) if flat.unfit else _captures(attempt.tree, language, cut)
     deadline.check()
@@ -114,6 +120,7 @@ def parse(source: bytes, spans: Sequence[ByteSpan], language: Language, deadline
         _forget_after(flat, cut)
     return Parsed(
         source,
+        lines,
         tuple(spans),
         language,
         flat.starts,
@@ -130,12 +137,18 @@ def parse(source: bytes, spans: Sequence[ByteSpan], language: Language, deadline
 
 
 def _attempt(
-    source: bytes, spans: Sequence[ByteSpan], cut: int | None, closers: bytes, language: Language, deadline: Deadline
+    source: bytes,
+    lines: Lines,
+    spans: Sequence[ByteSpan],
+    cut: int | None,
+    closers: bytes,
+    language: Language,
+    deadline: Deadline,
 ) -> _Attempt:
     """Parse the spans up to `cut`, with `closers` appended there; what is cut off counts as damaged."""
     end = spans[-1].end
     if cut is None:
-        tree = _parse_ranges(source, spans, language, deadline)
+        tree = _parse_ranges(source, lines, spans, language, deadline)
         flat = _flatten(tree, language, deadline)
         return _Attempt(tree, flat, None, flat.error_bytes())
     kept = [ByteSpan(s.start, min(s.end, cut)) for s in spans if s.start < cut]
@@ -143,17 +156,21 @@ def _attempt(
         kept[-1] = ByteSpan(kept[-1].start, cut + len(closers))
     else:  # a container's prefix lies between
         kept.append(ByteSpan(cut, cut + len(closers)))
-    tree = _parse_ranges(source[:cut] + closers, kept, language, deadline)
+    tree = _parse_ranges(source[:cut] + closers, lines, kept, language, deadline)
     flat = _flatten(tree, language, deadline)
     return _Attempt(tree, flat, cut, flat.error_bytes() + len(source[cut:end].strip()))
 
 
-def _parse_ranges(source: bytes, spans: Sequence[ByteSpan], language: Language, deadline: Deadline) -> tree_sitter.Tree:
+def _parse_ranges(
+    source: bytes, lines: Lines, spans: Sequence[ByteSpan], language: Language, deadline: Deadline
+) -> tree_sitter.Tree:
     """Parse, giving up when the deadline passes."""
     parser = tree_sitter.Parser(language.grammar)
     if len(spans) > 1 or spans[0] != (0, len(source)):
-        parser.included_ranges = _ranges(source, spans)
-    if len(source) < _CHUNK >> 3:  # too short to take long
+        parser.included_ranges = [
+            tree_sitter.Range(_point(lines, span.start), _point(lines, span.end), span.start, span.end) for span in spans
+        ]
+    if spans[-1].end - spans[0].start < _SHORT:
         return parser.parse(source)
     try:
         return parser.parse(
@@ -164,24 +181,10 @@ def _parse_ranges(source: bytes, spans: Sequence[ByteSpan], language: Language, 
         raise AnalysisTimeout("the parser gave up") from None
 
 
-def _ranges(source: bytes, spans: Sequence[ByteSpan]) -> list[tree_sitter.Range]:
-    """The spans as Tree-sitter ranges, which carry rows and columns."""
-    ranges: list[tree_sitter.Range] = []
-    row = line_start = at = 0
-
-    def point(offset: int) -> tree_sitter.Point:
-        nonlocal row, line_start, at
-        newlines = source.count(b"\n", at, offset)
-        if newlines:
-            row += newlines
-            line_start = source.rindex(b"\n", at, offset) + 1
-        at = offset
-        return tree_sitter.Point(row, offset - line_start)
-
-    for span in spans:
-        start = point(span.start)
-        ranges.append(tree_sitter.Range(start, point(span.end), span.start, span.end))
-    return ranges
+def _point(lines: Lines, offset: int) -> tree_sitter.Point:
+    """A byte as row and column."""
+    row = lines.of(offset) - 1
+    return tree_sitter.Point(row, offset - lines.starts[row])
 
 
 def _flatten(tree: tree_sitter.Tree, language: Language, deadline: Deadline) -> _Flat:
@@ -286,7 +289,9 @@ def _damaged_at_end(flat: _Flat, source: bytes, end: int) -> bool:
     return any(stop > line for _, stop in (*flat.errors, *flat.missing))
 
 
-def _closed(flat: _Flat, source: bytes, spans: Sequence[ByteSpan], language: Language, deadline: Deadline) -> list[_Attempt]:
+def _closed(
+    flat: _Flat, source: bytes, lines: Lines, spans: Sequence[ByteSpan], language: Language, deadline: Deadline
+) -> list[_Attempt]:
     """Parse the block again with its open brackets and strings closed: as it is, and without its last line."""
     end = len(source[: spans[-1].end].rstrip())
     attempts: list[_Attempt] = []
@@ -294,7 +299,7 @@ def _closed(flat: _Flat, source: bytes, spans: Sequence[ByteSpan], language: Lan
         brackets, string = _open_at(flat, source, cut, language)
         closers = (string or b"") + b"".join(reversed(brackets))
         if (closers or cut < end) and cut > spans[0].start:
-            attempts.append(_attempt(source, spans, cut, closers, language, deadline))
+            attempts.append(_attempt(source, lines, spans, cut, closers, language, deadline))
     return attempts
 
 

@@ -1,7 +1,8 @@
 """A program as the data-flow pass sees it: instructions in the order in which they run.
 
-A *frame* is what runs at once: the program's top level, or the body of one function. Names are numbered per scope (*mentions*) while
-the code is read, since a later line may declare them; `Program.variable_of` says which variable a mention turned out to mean.
+A *frame* is what runs at once: the program's top level, or the body of one function. Names are numbered per scope (*mentions*)
+while the code is read, since a later line may declare them; `Program.variable_of` says which variable a mention turned out to
+mean.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """A response to segments: prose, and code in languages that are known (METHOD B).
 
-A response without fences, or one that parses as a whole, is bare code when it looks like code and parses as such. A fenced block is code if
-its info string names a language, or if it has none and one of the languages takes it for code; everything else is prose: unknown
-languages, output, JSON, diffs, session transcripts (``>>>``), and blocks without content.
+A response without fences, or one that parses as a whole, is bare code when it looks like code and parses as such. A fenced
+block is code if its info string names a language, or if it has none and one of the languages takes it for code; everything else
+is prose: unknown languages, output, JSON, diffs, session transcripts (``>>>``), and blocks without content.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from codeblock.analyze.deadline import Deadline
 from codeblock.analyze.fences import Fence, scan
+from codeblock.analyze.lines import Lines
 from codeblock.analyze.parse import Parsed, parse
 from codeblock.languages import LANGUAGES, Language, load, resolve_alias
 from codeblock.spans import ByteSpan
@@ -40,14 +41,15 @@ def segment(source: bytes, response: int, deadline: Deadline) -> list[Block]:
     Returns:
         The segments in order; their spans and markup tile the response.
     """
-    fences = scan(source, lambda info, spans, longer: _finished(source, info, spans, longer, deadline))
-    bare = _bare(source, clean=bool(fences), deadline=deadline)
+    lines = Lines(source)
+    fences = scan(source, lambda info, spans, longer: _finished(source, lines, info, spans, longer, deadline))
+    bare = _bare(source, lines, clean=bool(fences), deadline=deadline)
     if bare is not None:
         return [_code_block(response, bare, (ByteSpan(0, len(source)),), ())]
     blocks: list[Block] = []
     at = 0
     for fence in fences:
-        parsed = _parse_fence(source, fence, deadline)
+        parsed = _parse_fence(source, lines, fence, deadline)
         if parsed is None:
             continue
         if at < fence.start:
@@ -78,33 +80,35 @@ def _gaps(fence: Fence) -> Iterator[ByteSpan]:
         yield ByteSpan(at, fence.end)
 
 
-def _bare(source: bytes, clean: bool, deadline: Deadline) -> Parsed | None:
+def _bare(source: bytes, lines: Lines, clean: bool, deadline: Deadline) -> Parsed | None:
     """Parse the whole response as code, if that is what it is; `clean` demands that it parses without an error."""
     first_line = next((line for line in source.splitlines() if line.strip()), b"").decode("utf-8", "replace").strip()
     span = ByteSpan(0, len(source))
     candidates = [load(name) for name in LANGUAGES]
     candidates = [c for c in candidates if c.first_line.match(first_line) and not first_line.startswith(c.prompts)]
-    best = _vote(source, (span,), candidates, deadline)
+    best = _vote(source, lines, (span,), candidates, deadline)
     return best if best is not None and _is_code(best) and not (clean and best.error_bytes) else None
 
 
-def _parse_fence(source: bytes, fence: Fence, deadline: Deadline) -> Parsed | None:
+def _parse_fence(source: bytes, lines: Lines, fence: Fence, deadline: Deadline) -> Parsed | None:
     """Parse a fenced block in the language it most likely has; None for prose."""
     text = _content(source, fence.spans).strip()
     if not text:
         return None
     if not fence.info:
-        best = _vote(source, fence.spans, [load(name) for name in LANGUAGES], deadline)
+        best = _vote(source, lines, fence.spans, [load(name) for name in LANGUAGES], deadline)
         return best if best is not None and _is_code(best) and not _is_session(text, best.language) else None
     name = resolve_alias(fence.info)
     if name is None or _is_session(text, load(name)):
         return None
-    return _vote(source, fence.spans, [load(name), *(load(s) for s in load(name).siblings)], deadline)
+    return _vote(source, lines, fence.spans, [load(name), *(load(s) for s in load(name).siblings)], deadline)
 
 
-def _vote(source: bytes, spans: tuple[ByteSpan, ...], candidates: list[Language], deadline: Deadline) -> Parsed | None:
+def _vote(
+    source: bytes, lines: Lines, spans: tuple[ByteSpan, ...], candidates: list[Language], deadline: Deadline
+) -> Parsed | None:
     """The parse with the fewest damaged bytes, earlier candidates first."""
-    parses = [parse(source, spans, language, deadline) for language in candidates]
+    parses = [parse(source, lines, spans, language, deadline) for language in candidates]
     return min(parses, key=lambda p: p.error_bytes, default=None)
 
 
@@ -118,8 +122,8 @@ def _is_session(text: bytes, language: Language) -> bool:
     return text.decode("utf-8", "replace").startswith(language.prompts)
 
 
-def _finished(source: bytes, info: str, spans: tuple[ByteSpan, ...], longer: bool, deadline: Deadline) -> bool:
-    """Whether a block can end here: not inside a string; and a longer block than its first closing fence makes it must be flawless."""
+def _finished(source: bytes, lines: Lines, info: str, spans: tuple[ByteSpan, ...], longer: bool, deadline: Deadline) -> bool:
+    """Whether a block can end here: not inside a string; and what passed over a closing fence must be flawless."""
     name = resolve_alias(info)
     if name is None or not spans:
         return True
@@ -128,8 +132,8 @@ def _finished(source: bytes, info: str, spans: tuple[ByteSpan, ...], longer: boo
         text = _content(source, spans)
         if not any(text.count(delimiter) % 2 for delimiter in language.multiline):
             return True
-        return not parse(source, spans, language, deadline).unfinished
-    return not parse(source, spans, language, deadline).error_bytes
+        return not parse(source, lines, spans, language, deadline).unfinished
+    return not parse(source, lines, spans, language, deadline).error_bytes
 
 
 def _content(source: bytes, spans: tuple[ByteSpan, ...]) -> bytes:

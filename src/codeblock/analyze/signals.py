@@ -16,8 +16,9 @@ def signals(nodes: int, edges: Iterable[tuple[int, int]], deadline: Deadline) ->
     """Compute reach and bridge of every node of a directed graph.
 
     reach_i = |D(i)| / max(1, n - 1), where D(i) are the other nodes that a path leads to from i.
-    bridge_i = the directed, unweighted betweenness centrality of i (Brandes 2001), divided by the largest of the graph; for graphs of more
-    than `EXACT_NODES` nodes |A(i)| * |D(i)| instead, where A(i) are the other nodes from which a path leads to i.
+    bridge_i = the directed, unweighted betweenness centrality of i (Brandes 2001), divided by the largest of the graph; for
+    graphs of more than `EXACT_NODES` nodes |A(i)| * |D(i)| instead, where A(i) are the other nodes from which a path leads to
+    i.
 
     Args:
         nodes: their number n; nodes are 0 to n - 1.
@@ -46,7 +47,7 @@ def signals(nodes: int, edges: Iterable[tuple[int, int]], deadline: Deadline) ->
 
 
 def _components(forward: list[list[int]]) -> tuple[list[int], list[list[int]]]:
-    """Strongly connected components (Tarjan 1972), successors first: the component of each node, and the nodes of each component."""
+    """Strongly connected components (Tarjan 1972), successors first: each node's component, each component's nodes."""
     unseen = -1
     order = [unseen] * len(forward)
     low = [0] * len(forward)
@@ -100,7 +101,7 @@ def _last(path: list[int], node: int) -> int:
 
 
 def _reachable(targets: list[list[int]], component: list[int], members: list[list[int]], deadline: Deadline) -> list[int]:
-    """Per node, how many other nodes a path leads to; `members` has the components that can be reached before those that reach them."""
+    """Per node, how many other nodes a path leads to; in `members` a component comes behind those it leads to."""
     counts = [0] * len(targets)
     for first in range(0, len(targets), _COLUMNS):
         deadline.check()

@@ -21,8 +21,8 @@ VERSION = 1
 class AnalyzeStage:
     """`schemas.SAMPLES` to `schemas.ANALYSIS`, row by row.
 
-    A sample that cannot be analysed is dropped with the reason ``analysis_timeout``, ``response_too_large`` or ``analysis_error``. One
-    without code is kept: it has segments and no items.
+    A sample that cannot be analysed is dropped with the reason ``analysis_timeout``, ``response_too_large`` or
+    ``analysis_error``. One without code is kept: it has segments and no items.
 
     Args:
         seconds: CPU time that one sample may take.

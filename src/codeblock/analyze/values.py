@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from operator import attrgetter
 
 from codeblock.analyze.deadline import Deadline
@@ -51,7 +51,7 @@ class Values:
         self.operands.append(operands)
         return len(self.item) - 1
 
-    def join(self, values: Sequence[int]) -> int:
+    def join(self, values: Iterable[int]) -> int:
         """One value for several that meet."""
         distinct = list(dict.fromkeys(v for v in values if v != UNDEFINED))
         if len(distinct) < 2:

@@ -1,28 +1,31 @@
 """The loader of language packs: a folder of data becomes a `Language`.
 
-A pack is two files. ``language.toml`` holds tables (names, tokens, closers), ``codeblock.scm`` a Tree-sitter query whose captures say what
-a node *is*. The engine knows captures, never a language. One capture per pattern, no predicates. The vocabulary:
+A pack is two files. ``language.toml`` holds tables (names, tokens, closers), ``codeblock.scm`` a Tree-sitter query whose
+captures say what a node *is*. The engine knows captures, never a language. One capture per pattern, no predicates. The
+vocabulary:
 
 Items
     ``@item`` a simple statement · ``@item.header`` a compound statement or clause · ``@item.definition`` a function or class ·
     ``@item.docstring`` a string that stands as a statement · ``@item.absorb`` no item after all, part of the one around it ·
     ``@comment`` · ``@body`` the node that holds the statements of a header
 Scopes
-    ``@scope.fn`` a function, whose body runs later · ``@scope.lambda`` a function that is evaluated in place · ``@scope.class`` names that
-    nested functions do not see · ``@scope.comp``, ``@scope.block``
+    ``@scope.fn`` a function, whose body runs later · ``@scope.lambda`` a function that is evaluated in place · ``@scope.class``
+    names that nested functions do not see · ``@scope.comp``, ``@scope.block``
 Definitions, on the identifier: ``@def`` and any of these after it, as in ``@def.outer.hoist``
-    ``outer`` in the scope around, the name of a function or class · ``var`` skips block scopes · ``hoist`` visible before its position ·
-    ``set`` assigns without declaring · ``read`` is a use too (``x += 1``) · ``declare`` binds without a value · ``now`` at its own position, not
-    at the end of the item · ``walrus`` the same, outside comprehensions · ``del``, ``global``, ``nonlocal``. ``@delay``: a ``now`` or
-    ``walrus`` that begins where this node begins happens where it ends
+    ``outer`` in the scope around, the name of a function or class · ``var`` skips block scopes · ``hoist`` visible before its
+    position · ``set`` assigns without declaring · ``read`` is a use too (``x += 1``) · ``declare`` binds without a value ·
+    ``now`` at its own position, not at the end of the item · ``walrus`` the same, outside comprehensions · ``del``, ``global``,
+    ``nonlocal``. ``@delay``: a ``now`` or ``walrus`` that begins where this node begins happens where it ends
 Uses
-    every identifier but definitions and ``@ignore`` · ``@mut`` base of an attribute or element store · ``@call`` the called expression ·
-    ``@outer`` evaluated in the scope around the function · ``@attr`` ``receiver.name``, with ``def``, ``def.read``, ``mut``, ``call``
+    every identifier but definitions and ``@ignore`` · ``@mut`` base of an attribute or element store · ``@call`` the called
+    expression · ``@outer`` evaluated in the scope around the function · ``@attr`` ``receiver.name``, with ``def``,
+    ``def.read``, ``mut``, ``call``
 Flow
-    ``@flow.branch``, ``@flow.switch`` (falls through, break leaves it), ``@flow.cases`` (break leaves it) with ``@flow.alt`` and
-    ``@flow.alt.total`` (taken when no other is) · ``@flow.for`` (the header's uses run once), ``@flow.while`` (each turn), ``@flow.do``
-    (body first), ``@flow.inf`` (only a break leaves it), ``@flow.post`` (a loop's or try's else) · ``@flow.try`` with ``@flow.trybody``,
-    ``@flow.handler``, ``@flow.finally`` · ``@flow.with`` (may swallow an exception) · ``@jump.return``, ``raise``, ``break``, ``continue``
+    ``@flow.branch``, ``@flow.switch`` (falls through, break leaves it), ``@flow.cases`` (break leaves it) with ``@flow.alt``
+    and ``@flow.alt.total`` (taken when no other is) · ``@flow.for`` (the header's uses run once), ``@flow.while`` (each turn),
+    ``@flow.do`` (body first), ``@flow.inf`` (only a break leaves it), ``@flow.post`` (a loop's or try's else) · ``@flow.try``
+    with ``@flow.trybody``, ``@flow.handler``, ``@flow.finally`` · ``@flow.with`` (may swallow an exception) · ``@jump.return``,
+    ``raise``, ``break``, ``continue``
 """
 
 from __future__ import annotations
