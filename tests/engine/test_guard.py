@@ -59,7 +59,8 @@ def test_a_killed_nursery_is_started_again(tmp_path: Path) -> None:
 
 def test_the_log_says_what_a_row_died_of(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     samples = write_samples(tmp_path, {0: "loop", 1: "crash", 2: "exit", 3: "raise"}, count=5)
-    run_stage(Toy(), [samples], tmp_path / "toy", row_seconds=0.3)
+    with caplog.at_level("INFO"):
+        run_stage(Toy(), [samples], tmp_path / "toy", row_seconds=0.3)
     loop, crash, ended, raised = [record.getMessage() for record in caplog.records]
     assert loop == "toy: row row-0 dropped: took longer than 0.3 s"
     assert crash == "toy: row row-1 dropped: worker killed by SIGSEGV"

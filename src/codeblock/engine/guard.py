@@ -118,7 +118,7 @@ class Worker:
         if not isinstance(result, _Failure):
             return result
         identifier = row["id"][0].as_py()
-        _log.warning("%s: row %s dropped: %s", self._stage.name, identifier, result.detail)
+        _log.info("%s: row %s dropped: %s", self._stage.name, identifier, result.detail)
         return dropped(self._stage.schema, [identifier], [f"{self._stage.name}_{result.cause}"])
 
     def _run(self, batch: pa.Table) -> pa.Table | _Failure:
