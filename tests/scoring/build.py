@@ -148,4 +148,8 @@ def tiny(architecture: str, **changes: Any) -> Any:
     torch.set_num_threads(1)
     torch.manual_seed(0)
     config = AutoConfig.for_model(architecture, **(sizes | changes))
-    return AutoModelForCausalLM.from_config(config).eval().requires_grad_(False)
+    model = AutoModelForCausalLM.from_config(config).eval().requires_grad_(False)
+    for name, parameter in model.named_parameters():
+        if name.endswith("bias"):  # they begin as zeros
+            parameter.normal_(std=0.3)
+    return model
