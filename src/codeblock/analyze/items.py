@@ -11,12 +11,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 
-from codeblock.analyze.core import CoreTokens
+from codeblock.analyze.core import CoreTokens, as_span
 from codeblock.analyze.lines import Lines
-from codeblock.analyze.parse import Parsed
+from codeblock.analyze.parse import Interval, Parsed
 from codeblock.spans import ByteSpan
 from codeblock.types import CODE_KINDS, CodeItem, ItemKind
 
+_SIMPLE, _HEADER, _DEFINITION, _INLINE = ItemKind.SIMPLE, ItemKind.HEADER, ItemKind.DEFINITION, ItemKind.INLINE
+_COMMENT, _DAMAGE = ItemKind.COMMENT, ItemKind.ERROR  # looking a member up takes longer than a dictionary's look-up
 _KIND_OF_CAPTURE = {
     "item": ItemKind.SIMPLE,
     "item.header": ItemKind.HEADER,
@@ -38,7 +40,7 @@ class _Region:
     node: str
     parent: int
     damaged: bool
-    pieces: list[ByteSpan]
+    pieces: list[Interval]
 
 
 def build_items(parsed: Parsed, segment: int, base: int) -> list[CodeItem]:
@@ -67,7 +69,7 @@ def build_items(parsed: Parsed, segment: int, base: int) -> list[CodeItem]:
             region = regions[index]
             kind, node, parent = region.kind, region.node, region.parent
         else:
-            kind, node, parent = ItemKind.ERROR, "ERROR", damaged[index]
+            kind, node, parent = _DAMAGE, "ERROR", damaged[index]
         while parent != _NO_REGION and parent not in position:
             parent = regions[parent].parent
         above = position[parent] if parent != _NO_REGION else None
@@ -79,7 +81,7 @@ def build_items(parsed: Parsed, segment: int, base: int) -> list[CodeItem]:
                 segment,
                 kind,
                 node,
-                tuple(spans),
+                tuple(map(as_span, spans)),
                 tokens,
                 above,
                 0 if above is None else items[above - base].depth + 1,
@@ -91,23 +93,23 @@ def build_items(parsed: Parsed, segment: int, base: int) -> list[CodeItem]:
 
 
 def _rows(
-    regions: list[_Region], orphans: list[ByteSpan], source: bytes, lines: Lines
-) -> tuple[list[tuple[int, list[ByteSpan], int]], dict[int, int]]:
+    regions: list[_Region], orphans: list[Interval], source: bytes, lines: Lines
+) -> tuple[list[tuple[int, list[Interval], int]], dict[int, int]]:
     """The items to be, as (first byte, spans, region), in order.
 
     Damaged lines have numbers below _NO_REGION instead of a region; they are returned with the region around them.
     """
-    rows: list[tuple[int, list[ByteSpan], int]] = []
-    damaged_lines: dict[int, tuple[list[ByteSpan], int]] = {}  # what several regions hold of one line becomes one item
+    rows: list[tuple[int, list[Interval], int]] = []
+    damaged_lines: dict[int, tuple[list[Interval], int]] = {}  # what several regions hold of one line becomes one item
 
-    def add_lines(piece: ByteSpan, parent: int) -> None:
-        start = piece.start
-        while start < piece.end:
-            end = source.find(b"\n", start, piece.end)
-            end = piece.end if end < 0 else end + 1
+    def add_lines(piece: Interval, parent: int) -> None:
+        start, last = piece
+        while start < last:
+            end = source.find(b"\n", start, last)
+            end = last if end < 0 else end + 1
             part = _trimmed(source, start, end)
             if part is not None:
-                damaged_lines.setdefault(lines.of(part.start), ([], parent))[0].append(part)
+                damaged_lines.setdefault(lines.of(part[0]), ([], parent))[0].append(part)
             start = end
 
     for index, region in enumerate(regions):
@@ -115,7 +117,7 @@ def _rows(
             for piece in region.pieces:
                 add_lines(piece, region.parent)
         elif region.pieces:
-            rows.append((region.pieces[0].start, region.pieces, index))
+            rows.append((region.pieces[0][0], region.pieces, index))
     for piece in orphans:
         add_lines(piece, _NO_REGION)
     damaged: dict[int, int] = {}
@@ -123,7 +125,7 @@ def _rows(
         number = _NO_REGION - 1 - len(damaged)
         damaged[number] = parent
         pieces.sort()
-        rows.append((pieces[0].start, pieces, number))
+        rows.append((pieces[0][0], pieces, number))
     rows.sort()
     return rows, damaged
 
@@ -137,15 +139,15 @@ def _entries(parsed: Parsed) -> list[_Entry]:
     for node in parsed.nodes.get("item.absorb", ()):
         kinds.pop(node, None)
     entries: list[_Entry] = [(s, -e, _ITEM, node, kind) for (s, e, node), kind in kinds.items() if s < e]
-    entries += [(s, -e, _BODY, "", ItemKind.HEADER) for s, e in parsed.captures.get("body", ()) if s < e]
-    entries += [(s, -e, _ERROR, "ERROR", ItemKind.ERROR) for s, e in parsed.errors if s < e]
+    entries += [(s, -e, _BODY, "", _HEADER) for s, e in parsed.captures.get("body", ()) if s < e]
+    entries += [(s, -e, _ERROR, "ERROR", _DAMAGE) for s, e in parsed.errors if s < e]
     # a token is missed where the one before it ends
-    entries += [(s if s < e else max(s - 1, 0), -e, _MISSING, "MISSING", ItemKind.ERROR) for s, e in parsed.missing]
+    entries += [(s if s < e else max(s - 1, 0), -e, _MISSING, "MISSING", _DAMAGE) for s, e in parsed.missing]
     entries.sort()
     return entries
 
 
-def _sweep(parsed: Parsed) -> tuple[list[_Region], list[ByteSpan]]:
+def _sweep(parsed: Parsed) -> tuple[list[_Region], list[Interval]]:
     """Hand every byte of a block to a region, in one pass over its nodes.
 
     Returns:
@@ -155,7 +157,7 @@ def _sweep(parsed: Parsed) -> tuple[list[_Region], list[ByteSpan]]:
     separators = parsed.language.separators
     block_end = parsed.spans[-1].end if cut is None else cut  # what lies behind a cut was not parsed
     regions: list[_Region] = []
-    orphans: list[ByteSpan] = []
+    orphans: list[Interval] = []
     around: list[tuple[int, int, bool]] = []  # the nodes around: end, the region that owns loose bytes, whether it is a body
     fresh = False  # whether the body around has had no item yet
     at = parsed.spans[0].start  # bytes before this have been handed out
@@ -166,12 +168,12 @@ def _sweep(parsed: Parsed) -> tuple[list[_Region], list[ByteSpan]]:
         piece = source[start:end]
         text = piece.strip()
         if text:
-            if text in separators and closed != _NO_REGION and regions[closed].kind != ItemKind.COMMENT:
+            if text in separators and closed != _NO_REGION and regions[closed].kind is not _COMMENT:
                 region = closed
             start += piece.find(text)
-            (regions[region].pieces if region != _NO_REGION else orphans).append(ByteSpan(start, start + len(text)))
+            (regions[region].pieces if region != _NO_REGION else orphans).append((start, start + len(text)))
 
-    for start, minus_end, what, node, kind in [*_entries(parsed), (block_end, -block_end, _LEAVE, "", ItemKind.ERROR)]:
+    for start, minus_end, what, node, kind in [*_entries(parsed), (block_end, -block_end, _LEAVE, "", _DAMAGE)]:
         while around and around[-1][0] <= start:
             end, owner, body = around.pop()
             fresh = False
@@ -184,9 +186,9 @@ def _sweep(parsed: Parsed) -> tuple[list[_Region], list[ByteSpan]]:
         owner, in_body = around[-1][1:] if around else (_NO_REGION, True)
         inside = start < inline_end
         if what == _ITEM:
-            if kind != ItemKind.COMMENT:
+            if kind is not _COMMENT:
                 if fresh and in_body and owner != _NO_REGION and not inside and _shares_line(parsed, start):
-                    regions[owner].kind = ItemKind.INLINE
+                    regions[owner].kind = _INLINE
                     inline_end, inside = around[-1][0], True
                 fresh = False
                 if -minus_end > block_end and inside:
@@ -194,7 +196,7 @@ def _sweep(parsed: Parsed) -> tuple[list[_Region], list[ByteSpan]]:
                 if inside:
                     continue
             # a statement that goes on behind the cut was closed by us, not by itself
-            damaged = -minus_end > block_end and kind not in (ItemKind.HEADER, ItemKind.DEFINITION)
+            damaged = -minus_end > block_end and kind is not _HEADER and kind is not _DEFINITION
         elif what == _BODY and not inside:
             around.append((end, owner, True))
             fresh = True
@@ -224,17 +226,17 @@ def _shares_line(parsed: Parsed, offset: int) -> bool:
     return bool(parsed.source[max(line, content) : offset].strip())
 
 
-def _remove_prefixes(regions: list[_Region], orphans: list[ByteSpan], parsed: Parsed) -> None:
+def _remove_prefixes(regions: list[_Region], orphans: list[Interval], parsed: Parsed) -> None:
     """Cut the prefixes of containers (list items, quotes) out of pieces that run over several lines."""
     starts = [span.start for span in parsed.spans]
 
-    def without(pieces: list[ByteSpan]) -> list[ByteSpan]:
-        parts: list[ByteSpan] = []
+    def without(pieces: list[Interval]) -> list[Interval]:
+        parts: list[Interval] = []
         for piece in pieces:
-            for n in range(max(bisect_right(starts, piece.start) - 1, 0), len(starts)):
-                if starts[n] >= piece.end:
+            for n in range(max(bisect_right(starts, piece[0]) - 1, 0), len(starts)):
+                if starts[n] >= piece[1]:
                     break
-                part = _trimmed(parsed.source, max(piece.start, starts[n]), min(piece.end, parsed.spans[n].end))
+                part = _trimmed(parsed.source, max(piece[0], starts[n]), min(piece[1], parsed.spans[n].end))
                 if part is not None:
                     parts.append(part)
         return parts
@@ -244,14 +246,14 @@ def _remove_prefixes(regions: list[_Region], orphans: list[ByteSpan], parsed: Pa
     orphans[:] = without(orphans)
 
 
-def _trimmed(source: bytes, start: int, end: int) -> ByteSpan | None:
+def _trimmed(source: bytes, start: int, end: int) -> Interval | None:
     """The bytes without the white space around them, None if nothing is left."""
     piece = source[start:end]
     text = piece.strip()
     if not text:
         return None
     start += piece.find(text)
-    return ByteSpan(start, start + len(text))
+    return start, start + len(text)
 
 
 def _spread_damage(regions: list[_Region], lines: Lines) -> None:
@@ -261,9 +263,9 @@ def _spread_damage(regions: list[_Region], lines: Lines) -> None:
         for region in regions
         if region.damaged
         for piece in region.pieces
-        for line in range(lines.of(piece.start), lines.of(piece.end - 1) + 1)
+        for line in range(lines.of(piece[0]), lines.of(piece[1] - 1) + 1)
     }
     for region in regions:
-        if region.kind in (ItemKind.SIMPLE, ItemKind.DOCSTRING) and region.pieces:
-            first, last = lines.of(region.pieces[0].start), lines.of(region.pieces[-1].end - 1)
+        if region.kind in (_SIMPLE, ItemKind.DOCSTRING) and region.pieces:
+            first, last = lines.of(region.pieces[0][0]), lines.of(region.pieces[-1][1] - 1)
             region.damaged = region.damaged or first in touched or last in touched

@@ -106,7 +106,7 @@ class ProgramBuilder:
         frame.instructions.append((Op.BLOCK, 0, 0, 0))
         self._receiver = next(iter(parsed.language.receivers), b"")
         events = read_events(parsed, owners)
-        source, roles, mentions = parsed.source, events.roles, self._mentions
+        source, roles, members, delays, mentions = parsed.source, events.roles, events.members, events.delays, self._mentions
         stack: list[_Node] = []
         node_end = _LAST
         for count, (start, minus_end, rank, what) in enumerate(events.ordered):
@@ -115,11 +115,11 @@ class ProgramBuilder:
                 node_end = stack[-1].end if stack else _LAST
             if isinstance(what, int):
                 role = roles.get(start, 0)
-                if start in events.members and self._member(frame, scope, what, source, start, *events.members[start]):
+                if start in members and self._member(frame, scope, what, source, start, *members[start]):
                     role &= ~Role.MUT
                 name = source[start:-minus_end]
                 if role & ~Role.CALL:
-                    self._name(frame, scope, what, events.delays.get(start, -minus_end), name, role)
+                    self._name(frame, scope, what, delays.get(start, -minus_end), name, role)
                     continue
                 if frame.item != what or frame.soon:
                     frame.reach(what, start)
