@@ -167,11 +167,15 @@ def _sweep(parsed: Parsed) -> tuple[list[_Region], list[Interval]]:
     def give(region: int, start: int, end: int) -> None:
         piece = source[start:end]
         text = piece.strip()
-        if text:
-            if text in separators and closed != _NO_REGION and regions[closed].kind is not _COMMENT:
-                region = closed
-            start += piece.find(text)
-            (regions[region].pieces if region != _NO_REGION else orphans).append((start, start + len(text)))
+        if not text:
+            return
+        start += piece.find(text)
+        end = start + len(text)
+        if text in separators and closed != _NO_REGION and regions[closed].kind is not _COMMENT:
+            region = closed
+            if regions[region].pieces and regions[region].pieces[-1][1] == start:
+                start = regions[region].pieces.pop()[0]
+        (regions[region].pieces if region != _NO_REGION else orphans).append((start, end))
 
     for start, minus_end, what, node, kind in [*_entries(parsed), (block_end, -block_end, _LEAVE, "", _DAMAGE)]:
         while around and around[-1][0] <= start:

@@ -1,0 +1,133 @@
+"""Analyses as text, invariants that hold for every analysis, and real code to try them on."""
+
+from __future__ import annotations
+
+import ast
+import random
+import sysconfig
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from textwrap import dedent
+
+from codeblock.analyze.analyze import analyze_code
+from codeblock.spans import ByteSpan
+from codeblock.types import CODE_KINDS, Analysis, CodeItem, EdgeKind, ItemKind, SegmentKind
+
+STDLIB = Path(sysconfig.get_paths()["stdlib"])
+
+
+def text_of(source: str, item: CodeItem) -> str:
+    """An item's text; ``…`` where other items lie between."""
+    encoded = source.encode()
+    return "…".join(encoded[s.start : s.end].decode("utf-8", "replace") for s in item.spans)
+
+
+def items_text(source: str, analysis: Analysis | None = None) -> str:
+    """One line per item: depth, kind, text."""
+    analysis = analysis or analyze_code(source, "python")
+    return "\n".join(f"{'  ' * i.depth}{i.kind}: {text_of(source, i)!r}" for i in analysis.items)
+
+
+def edges_text(source: str, *kinds: EdgeKind, lines: bool = True) -> str:
+    """One line per edge: line of the definition, line of the use, variable, kind."""
+    analysis = analyze_code(dedent(source).strip("\n"), "python")
+    found = {
+        (analysis.items[e.source].line, analysis.items[e.target].line, e.variable, str(e.kind))
+        for e in analysis.edges
+        if not kinds or e.kind in kinds
+    }
+    return "\n".join(f"{s} {t} {v} {k}" for s, t, v, k in sorted(found))
+
+
+def check_analysis(responses: Sequence[str], analysis: Analysis) -> None:
+    """Assert everything that METHOD and the types promise of any analysis."""
+    sources = [r.encode() for r in responses]
+    for n, source in enumerate(sources):
+        spans = sorted(x for s in analysis.segments if s.response == n for x in (*s.spans, *s.markup))
+        assert b"".join(source[s.start : s.end] for s in spans) == source
+        assert all(a.end == b.start and a.start < a.end for a, b in zip(spans, spans[1:], strict=False))
+    assert [s.response for s in analysis.segments] == sorted(s.response for s in analysis.segments)
+    order = [(analysis.segments[i.segment].response, i.spans[0].start) for i in analysis.items]
+    assert order == sorted(order)
+    for index, segment in enumerate(analysis.segments):
+        assert (segment.kind == SegmentKind.CODE) == (segment.language is not None)
+        source = sources[segment.response]
+        spans = sorted(s for i in analysis.items if i.segment == index for s in i.spans)
+        assert all(a.end <= b.start for a, b in zip(spans, spans[1:], strict=False))
+        if segment.kind == SegmentKind.PROSE:
+            assert not spans
+            continue
+        rest = bytearray(b" " * len(source))
+        for s in segment.spans:
+            rest[s.start : s.end] = source[s.start : s.end]
+        for s in spans:
+            assert rest[s.start : s.end] == source[s.start : s.end] and source[s.start : s.end].strip() == source[s.start : s.end]
+            rest[s.start : s.end] = b" " * (s.end - s.start)
+        assert not rest.strip()
+    for index, item in enumerate(analysis.items):
+        source = sources[analysis.segments[item.segment].response]
+        assert item.spans and list(item.spans) == sorted(item.spans)
+        assert item.line == source.count(b"\n", 0, item.spans[0].start) + 1
+        assert item.end_line == source.count(b"\n", 0, item.spans[-1].end - 1) + 1
+        assert item.parent is None or item.parent < index
+        assert item.depth == (0 if item.parent is None else analysis.items[item.parent].depth + 1)
+        assert item.parent is None or analysis.items[item.parent].kind != ItemKind.ERROR
+        assert all(any(s.start <= c.start < c.end <= s.end for s in item.spans) for c in item.core)
+        assert all(a.end <= b.start for a, b in zip(item.core, item.core[1:], strict=False))
+        assert item.kind in CODE_KINDS or not item.core
+        assert item.kind != ItemKind.ERROR or item.line == item.end_line
+    keys = [(e.source, e.target, e.variable, e.kind) for e in analysis.edges]
+    assert keys == sorted(set(keys))
+    for e in analysis.edges:
+        ends = analysis.items[e.source], analysis.items[e.target]
+        assert e.source != e.target and all(i.kind in CODE_KINDS for i in ends)
+        a, b = (analysis.segments[i.segment] for i in ends)
+        assert (a.response, a.language) == (b.response, b.language)
+    for item, reach, bridge in zip(analysis.items, analysis.reach, analysis.bridge, strict=True):
+        assert 0 <= reach <= 1 and 0 <= bridge <= 1
+        assert item.kind in CODE_KINDS or reach == bridge == 0
+
+
+def standard_library(count: int, seed: int = 0, most: int = 60_000) -> Iterator[tuple[Path, str]]:
+    """Some modules of the standard library, chosen by a seed."""
+    paths = sorted(p for p in STDLIB.rglob("*.py") if not {"site-packages", "test", "tests", "lib2to3"} & set(p.parts))
+    random.Random(seed).shuffle(paths)
+    for path in paths:
+        try:
+            text = path.read_text(encoding="utf-8")
+            ast.parse(text)
+        except (UnicodeDecodeError, SyntaxError):
+            continue
+        if 0 < len(text) < most and "\f" not in text:
+            yield path, text
+            count -= 1
+            if not count:
+                return
+
+
+def closed(source: str, analysis: Analysis, index: int) -> str:
+    """An item under its enclosing headers, filled with `pass` where a body is missing: structure-complete source."""
+    chain: list[int] = []
+    at: int | None = index
+    while at is not None:
+        chain.append(at)
+        at = analysis.items[at].parent
+    encoded = source.encode()
+    lines: list[str] = []
+    depth = -1
+    for number in reversed(chain):
+        item = analysis.items[number]
+        spans = item.spans
+        if item.node in ("elif_clause", "else_clause", "except_clause", "finally_clause"):
+            if analysis.items[item.parent or 0].kind != ItemKind.INLINE:
+                lines.append(" " * (depth + 1) + "pass")
+        else:
+            depth += 1
+        whole = ByteSpan(spans[0].start, spans[-1].end)
+        owned = bytearray(b" " * (whole.end - whole.start))
+        for s in spans:
+            owned[s.start - whole.start : s.end - whole.start] = encoded[s.start : s.end]
+        lines.append(" " * depth + owned.decode())
+    if analysis.items[index].kind in (ItemKind.HEADER, ItemKind.DEFINITION, ItemKind.COMMENT):
+        lines.append(" " * (depth + 1) + "pass")
+    return "\n".join(lines)

@@ -1,0 +1,320 @@
+import ast
+import random
+import re
+from textwrap import dedent
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from codeblock.analyze.analyze import analyze_code
+from codeblock.types import ItemKind
+from tests.analyze.show import check_analysis, closed, items_text, standard_library, text_of
+
+CASES = {
+    "a simple statement over several lines": ("x = foo(\n  a,\n  b)\n", r"simple: 'x = foo(\n  a,\n  b)'"),
+    "two statements on a line": ("a = 1; b = 2", "simple: 'a = 1;'\nsimple: 'b = 2'"),
+    "a branch": (
+        """
+        if x > 0:
+            return x
+        elif y:
+            pass
+        else:
+            return -x
+        """,
+        """
+        header: 'if x > 0:'
+          simple: 'return x'
+          header: 'elif y:'
+            simple: 'pass'
+          header: 'else:'
+            simple: 'return -x'
+        """,
+    ),
+    "loops with else": (
+        """
+        for a, b in c:
+            break
+        else:
+            d()
+        while a: continue
+        """,
+        """
+        header: 'for a, b in c:'
+          simple: 'break'
+          header: 'else:'
+            simple: 'd()'
+        inline: 'while a: continue'
+        """,
+    ),
+    "try": (
+        """
+        try:
+            a()
+        except (A, B) as e:
+            raise
+        else: b()
+        finally:
+            c()
+        """,
+        """
+        header: 'try:'
+          simple: 'a()'
+          header: 'except (A, B) as e:'
+            simple: 'raise'
+          inline: 'else: b()'
+          header: 'finally:'
+            simple: 'c()'
+        """,
+    ),
+    "match": (
+        """
+        match a:
+            case [1, *_] if x:
+                pass
+            case _: y = 2
+        """,
+        """
+        header: 'match a:'
+          header: 'case [1, *_] if x:'
+            simple: 'pass'
+          inline: 'case _: y = 2'
+        """,
+    ),
+    "with": (
+        """
+        async with (a as b,
+                    c):
+            pass
+        """,
+        r"""
+        header: 'async with (a as b,\n            c):'
+          simple: 'pass'
+        """,
+    ),
+    "definitions with decorators and docstrings": (
+        '''
+        """Module."""
+        @dec(1)
+        @other
+        class A(B):
+            """Class."""
+            x: int = 3
+            async def f(self, a=1,
+                        *b) -> int:
+                """Method."""
+                "bare"
+                return 1
+            def g(self): ...
+        ''',
+        r"""
+        docstring: '\"\"\"Module.\"\"\"'
+        definition: '@dec(1)\n@other\nclass A(B):'
+          docstring: '\"\"\"Class.\"\"\"'
+          simple: 'x: int = 3'
+          definition: 'async def f(self, a=1,\n                *b) -> int:'
+            docstring: '\"\"\"Method.\"\"\"'
+            docstring: '"bare"'
+            simple: 'return 1'
+          inline: 'def g(self): ...'
+        """,
+    ),
+    "comments are items wherever they stand": (
+        """
+        # top
+        if x:  # trailing
+            # first
+            y = [1,  # inner
+                 2]  # behind
+            # last
+        """,
+        r"""
+        comment: '# top'
+        header: 'if x:'
+          comment: '# trailing'
+          comment: '# first'
+          simple: 'y = [1,…2]'
+            comment: '# inner'
+          comment: '# behind'
+          comment: '# last'
+        """,
+    ),
+    "a suite on its header's line is one item": (
+        """
+        if x: a = 1; b = 2  # c
+        else: pass
+        class E(Exception): pass
+        for a in b: c(
+            d)
+        """,
+        r"""
+        inline: 'if x: a = 1; b = 2'
+          comment: '# c'
+          inline: 'else: pass'
+        inline: 'class E(Exception): pass'
+        inline: 'for a in b: c(\n    d)'
+        """,
+    ),
+    "expressions are never cut": (
+        "f = lambda x: [i for i in x if i] or {a: b for a, b in x}\n",
+        "simple: 'f = lambda x: [i for i in x if i] or {a: b for a, b in x}'",
+    ),
+    "line continuations": ("x = 1 + \\\n  2\n", r"simple: 'x = 1 + \\\n  2'"),
+    "a header without a body": ("def f():\n", "definition: 'def f():'"),
+    "nothing": ("\n \n", ""),
+    "damage is one item per line": (
+        """
+        def f():
+            a = 1
+            b c d
+            return a
+        """,
+        """
+        definition: 'def f():'
+          simple: 'a = 1'
+          error: 'b c…d'
+          simple: 'return a'
+        """,
+    ),
+    "what a damaged header holds moves up": (
+        """
+        class A:
+            def f(self, x y):
+                return x
+        """,
+        """
+        definition: 'class A:'
+          error: 'def f(self, x y):'
+          simple: 'return x'
+        """,
+    ),
+    "a byte order mark is damage": ("\ufeffx = 1\n", r"error: '\ufeff'" + "\nsimple: 'x = 1'"),
+    "separators without a statement": (";\nx = 1\n", "error: ';'\nsimple: 'x = 1'"),
+    "indented code": ("    x = 1\n    y = 2\n", "simple: 'x = 1'\nsimple: 'y = 2'"),
+    "CRLF": ("if x:\r\n    y\r\n", "header: 'if x:'\n  simple: 'y'"),
+    "Python 2": ("print 'x'\nexec y\n", "simple: \"print 'x'\"\nsimple: 'exec y'"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_items(name):
+    source, expected = (dedent(part).strip("\n") for part in CASES[name])
+    source = source or CASES[name][0]
+    expected = expected.replace('\\"', '"')
+    assert items_text(source) == expected
+    check_analysis([source], analyze_code(source, "python"))
+
+
+def test_nodes_and_lines():
+    items = analyze_code("@a\ndef f():\n    return (1,\n      2)\n", "python").items
+    assert [(i.node, i.line, i.end_line) for i in items] == [("decorated_definition", 1, 2), ("return_statement", 3, 4)]
+
+
+FRAGMENTS = st.sampled_from(
+    "if else elif : def f ( ) [ ] { } class A for x in while try except finally match case with as return yield lambda "
+    "'''|\"\"\"|'|\"|#|\\|;|,|.|=|==|+=|->|@|*|1|0x|é|😀|\0|\r|\n|\n    |\n        |\t|\f|:=|async |await |f'{|}".replace(" ", "|").split("|")
+)
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.one_of(st.text(max_size=200), st.lists(FRAGMENTS, max_size=60).map(" ".join), st.lists(FRAGMENTS, max_size=60).map("".join)))
+def test_any_text_tiles(source):
+    check_analysis([source], analyze_code(source, "python"))
+
+
+def mutated(text: str, chance: random.Random) -> str:
+    """Real code with a few edits, as a window of at most 3,000 characters."""
+    start = chance.randrange(max(1, len(text) - 3000))
+    chars = list(text[start : start + 3000])
+    for _ in range(chance.randrange(1, 12)):
+        at = chance.randrange(len(chars) + 1)
+        chars[at : at + chance.choice((0, 0, 1, 1, 5))] = chance.choice(["", "(", ")", "'", '"""', "\n", ":", "x", "\0", "é", "{", "\\"])
+    return "".join(chars)
+
+
+def test_mutated_real_code_tiles_and_repeats_itself():
+    chance = random.Random(1)
+    for _, text in standard_library(40, seed=1):
+        for _ in range(3):
+            source = mutated(text, chance)
+            analysis = analyze_code(source, "python")
+            check_analysis([source], analysis)
+            assert analysis == analyze_code(source, "python")
+
+
+def statement_spans(source: str) -> tuple[set[tuple[int, int]], set[int]]:
+    """What CPython says: spans of the simple statements, and where compound statements and their clauses begin."""
+    starts = [0]
+    for line in source.encode().splitlines(keepends=True):
+        starts.append(starts[-1] + len(line))
+    simple: set[tuple[int, int]] = set()
+    headers: set[int] = set()
+
+    def begin(node: ast.stmt | ast.ExceptHandler) -> int:
+        first = min([node, *getattr(node, "decorator_list", [])], key=lambda n: (n.lineno, n.col_offset))
+        at = starts[first.lineno - 1] + first.col_offset
+        return source.encode().rindex(b"@", 0, at) if first is not node else at
+
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ExceptHandler) or (isinstance(node, ast.stmt) and hasattr(node, "body")) or isinstance(node, ast.Match):
+            headers.add(begin(node))
+        elif isinstance(node, ast.stmt):
+            simple.add((begin(node), starts[node.end_lineno - 1] + node.end_col_offset))
+    return simple, headers
+
+
+@pytest.mark.parametrize("count", [40, pytest.param(1500, marks=pytest.mark.slow)])
+def test_items_are_the_statements_of_cpython(count):
+    total = same = 0
+    for path, source in standard_library(count, seed=2, most=60_000 if count < 100 else 300_000):
+        simple, headers = statement_spans(source)
+        items = analyze_code(source, "python").items
+        ours = set()
+        inside: list[tuple[int, int]] = []  # suites on their headers' lines, whose statements are no items
+        for item in items:
+            end = item.spans[-1].end - text_of(source, item).endswith(";")
+            end = item.spans[0].start + len(source.encode()[item.spans[0].start : end].rstrip())
+            if item.kind in (ItemKind.SIMPLE, ItemKind.DOCSTRING):
+                ours.add((item.spans[0].start, end))
+            elif item.kind == ItemKind.INLINE:
+                inside.append((item.spans[0].start, end))
+        hidden = {s for s in simple if any(a < s[0] and s[1] <= b for a, b in inside)}
+        begins = {i.spans[0].start for i in items if i.kind in (ItemKind.HEADER, ItemKind.DEFINITION, ItemKind.INLINE)}
+        assert headers <= begins, path
+        total += len(simple - hidden)
+        same += len((simple - hidden) & ours)
+    assert same / total >= 0.9999
+
+
+def test_a_closed_item_parses():
+    for path, source in standard_library(12, seed=3, most=20_000):
+        analysis = analyze_code(source, "python")
+        chance = random.Random(4)
+        for index in chance.sample(range(len(analysis.items)), min(60, len(analysis.items))):
+            item = analysis.items[index]
+            text = closed(source, analysis, index)
+            parsed = analyze_code(text, "python")
+            assert not [i for i in parsed.items if i.kind == ItemKind.ERROR], (path, item, text)
+
+
+def test_a_comment_in_the_code_changes_no_other_item():
+    for _, source in standard_library(10, seed=5, most=20_000):
+        plain = analyze_code(source, "python")
+        commented = re.sub(r"(?m)^(\s*)(return|if|for|def|class)\b", r"\1# note\n\1\2", source)
+        ast.parse(commented)
+        with_comments = analyze_code(commented, "python")
+        texts = [
+            [re.sub(r"\s|…", "", text_of(s, i)) for i in a.items if i.kind != ItemKind.COMMENT]
+            for s, a in ((source, plain), (commented, with_comments))
+        ]
+        for one, two in zip(*texts, strict=True):
+            assert one == two or "#note" in two  # a string that holds such a line
+
+
+def test_line_ends_do_not_matter():
+    for _, source in standard_library(10, seed=6, most=20_000):
+        windows = source.replace("\n", "\r\n")
+        one, two = analyze_code(source, "python"), analyze_code(windows, "python")
+        assert [(i.kind, i.parent, i.line, i.end_line) for i in one.items] == [(i.kind, i.parent, i.line, i.end_line) for i in two.items]
+        assert one.edges == two.edges
