@@ -16,7 +16,7 @@ import pytest
 from codeblock.engine.local import run_stage
 from codeblock.errors import DiskFullError, StoreError
 from codeblock.store import Shards, run_lock
-from tests.engine.toys import Toy, tree, write_samples
+from tests.engine.toys import Toy, read_samples, tree, write_input, write_samples
 
 ROOT = Path(__file__).parents[2]
 PIPELINE = """
@@ -24,20 +24,19 @@ import sys
 from pathlib import Path
 from codeblock.engine.local import run_stage
 from codeblock.store import run_lock
-from tests.engine.toys import Toy, write_samples
-root = Path(sys.argv[1])
+from tests.engine.toys import Toy, read_samples
+data, root = map(Path, sys.argv[1:])
 with run_lock(root):
-    write_samples(root, {3: "reject", 12: "raise"}, count=64, shard_rows=8)
-    print("read", flush=True)
+    read_samples(data, root / "samples", shard_rows=8)
     run_stage(Toy(seconds=0.005), [root / "samples"], root / "toy", workers=2, row_seconds=30)
     run_stage(Toy(column="second"), [root / "samples", root / "toy"], root / "second")
 """
 
 
-def pipeline(root: Path) -> None:
+def pipeline(data: Path, root: Path) -> None:
     """Reading and two stages in this process."""
     with run_lock(root):
-        samples = write_samples(root, {3: "reject"}, count=20, shard_rows=8)
+        samples = read_samples(data, root / "samples", shard_rows=8)
         run_stage(Toy(), [samples], root / "toy")
         run_stage(Toy(column="second"), [samples, root / "toy"], root / "second")
 
@@ -49,7 +48,8 @@ def whole(root: Path, expected: dict[str, bytes]) -> None:
 
 
 def kill_at_random(tmp_path: Path, kills: int) -> None:
-    command = [sys.executable, "-c", PIPELINE]
+    data = write_input(tmp_path / "data.jsonl", {3: "reject", 12: "raise"}, count=64)
+    command = [sys.executable, "-c", PIPELINE, str(data)]
     started = time.monotonic()
     subprocess.run([*command, str(tmp_path / "whole")], cwd=ROOT, check=True, capture_output=True)
     longest = time.monotonic() - started
@@ -118,9 +118,10 @@ class Faults:
 
 
 def test_any_failing_call_is_one_clear_error_and_can_be_resumed(tmp_path: Path) -> None:
+    data = write_input(tmp_path / "data.jsonl", {3: "reject"}, count=20)
     with pytest.MonkeyPatch.context() as patch:
         calls = Faults(patch).calls
-        pipeline(tmp_path / "whole")
+        pipeline(data, tmp_path / "whole")
     expected = tree(tmp_path / "whole")
     assert {name: calls.count(name) for name in ("open", "write", "replace")} == dict.fromkeys(("open", "write", "replace"), 18)
     assert calls.count("fsync") == 18 * 2 + 4  # of each file and its directory, and of the parent of each new directory
@@ -129,10 +130,10 @@ def test_any_failing_call_is_one_clear_error_and_can_be_resumed(tmp_path: Path) 
         with pytest.MonkeyPatch.context() as patch:
             Faults(patch, fatal, number)
             with pytest.raises(DiskFullError if number == errno.ENOSPC else StoreError):
-                pipeline(root)
+                pipeline(data, root)
         whole(root, expected)
         assert not [name for name in tree(root) if ".tmp-" in name]
-        pipeline(root)
+        pipeline(data, root)
         assert tree(root) == expected
         shutil.rmtree(root)
 

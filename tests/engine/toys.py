@@ -92,17 +92,27 @@ class Toy:
         return pa.Table.from_pylist(rows, schema=self.schema)
 
 
-def write_samples(directory: Path, hows: Mapping[int, str] | None = None, *, count: int = 40, shard_rows: int = 16) -> Path:
-    """Sample shards of so many rows, some of which make `Toy` misbehave."""
+def write_input(path: Path, hows: Mapping[int, str] | None = None, *, count: int = 40) -> Path:
+    """A file of so many rows, some of which make `Toy` misbehave."""
     lines = []
     for n in range(count):
         answer = f"answer {n}\n{(hows or {}).get(n, '')}"
         lines.append(json.dumps({"id": f"row-{n}", "prompt": "question", "completion": answer}))
-    directory.mkdir(parents=True, exist_ok=True)
-    path = directory / "data.jsonl"
+    path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("\n".join(lines))
-    read([path], ReadSettings.model_validate({"shard_rows": shard_rows}), directory / "samples")
-    return directory / "samples"
+    return path
+
+
+def read_samples(path: Path, directory: Path, *, shard_rows: int = 16) -> Path:
+    """The sample shards of that file."""
+    read([path], ReadSettings.model_validate({"shard_rows": shard_rows}), directory)
+    return directory
+
+
+def write_samples(directory: Path, hows: Mapping[int, str] | None = None, *, count: int = 40, shard_rows: int = 16) -> Path:
+    """Both in one directory."""
+    path = write_input(directory / "data.jsonl", hows, count=count)
+    return read_samples(path, directory / "samples", shard_rows=shard_rows)
 
 
 def tree(root: Path) -> dict[str, bytes]:
