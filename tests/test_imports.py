@@ -16,7 +16,7 @@ LEVELS = [
     {"export"},
     {"train", "evaluate"},
     {"compare", "view", "engine"},
-    {"cli"},
+    {"cli", "__main__"},
 ]
 HEAVY = ("torch", "transformers", "datasets", "trl", "ray")
 
