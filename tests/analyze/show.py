@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import itertools
 import random
 import sysconfig
 from collections.abc import Iterator, Sequence
@@ -45,7 +46,7 @@ def check_analysis(responses: Sequence[str], analysis: Analysis) -> None:
     for n, source in enumerate(sources):
         spans = sorted(x for s in analysis.segments if s.response == n for x in (*s.spans, *s.markup))
         assert b"".join(source[s.start : s.end] for s in spans) == source
-        assert all(a.end == b.start and a.start < a.end for a, b in zip(spans, spans[1:], strict=False))
+        assert all(a.end == b.start and a.start < a.end for a, b in itertools.pairwise(spans))
     assert [s.response for s in analysis.segments] == sorted(s.response for s in analysis.segments)
     order = [(analysis.segments[i.segment].response, i.spans[0].start) for i in analysis.items]
     assert order == sorted(order)
@@ -53,7 +54,7 @@ def check_analysis(responses: Sequence[str], analysis: Analysis) -> None:
         assert (segment.kind == SegmentKind.CODE) == (segment.language is not None)
         source = sources[segment.response]
         spans = sorted(s for i in analysis.items if i.segment == index for s in i.spans)
-        assert all(a.end <= b.start for a, b in zip(spans, spans[1:], strict=False))
+        assert all(a.end <= b.start for a, b in itertools.pairwise(spans))
         if segment.kind == SegmentKind.PROSE:
             assert not spans
             continue

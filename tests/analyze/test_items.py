@@ -213,12 +213,18 @@ def test_nodes_and_lines():
 
 FRAGMENTS = st.sampled_from(
     "if else elif : def f ( ) [ ] { } class A for x in while try except finally match case with as return yield lambda "
-    "'''|\"\"\"|'|\"|#|\\|;|,|.|=|==|+=|->|@|*|1|0x|é|😀|\0|\r|\n|\n    |\n        |\t|\f|:=|async |await |f'{|}".replace(" ", "|").split("|")
+    "'''|\"\"\"|'|\"|#|\\|;|,|.|=|==|+=|->|@|*|1|0x|é|😀|\0|\r|\n|\n    |\n        |\t|\f|:=|async |await |f'{|}".replace(
+        " ", "|"
+    ).split("|")
 )
 
 
 @settings(max_examples=150, deadline=None)
-@given(st.one_of(st.text(max_size=200), st.lists(FRAGMENTS, max_size=60).map(" ".join), st.lists(FRAGMENTS, max_size=60).map("".join)))
+@given(
+    st.one_of(
+        st.text(max_size=200), st.lists(FRAGMENTS, max_size=60).map(" ".join), st.lists(FRAGMENTS, max_size=60).map("".join)
+    )
+)
 def test_any_text_tiles(source):
     check_analysis([source], analyze_code(source, "python"))
 
@@ -229,7 +235,9 @@ def mutated(text: str, chance: random.Random) -> str:
     chars = list(text[start : start + 3000])
     for _ in range(chance.randrange(1, 12)):
         at = chance.randrange(len(chars) + 1)
-        chars[at : at + chance.choice((0, 0, 1, 1, 5))] = chance.choice(["", "(", ")", "'", '"""', "\n", ":", "x", "\0", "é", "{", "\\"])
+        chars[at : at + chance.choice((0, 0, 1, 1, 5))] = chance.choice(
+            ["", "(", ")", "'", '"""', "\n", ":", "x", "\0", "é", "{", "\\"]
+        )
     return "".join(chars)
 
 
@@ -257,7 +265,11 @@ def statement_spans(source: str) -> tuple[set[tuple[int, int]], set[int]]:
         return source.encode().rindex(b"@", 0, at) if first is not node else at
 
     for node in ast.walk(ast.parse(source)):
-        if isinstance(node, ast.ExceptHandler) or (isinstance(node, ast.stmt) and hasattr(node, "body")) or isinstance(node, ast.Match):
+        if (
+            isinstance(node, ast.ExceptHandler)
+            or (isinstance(node, ast.stmt) and hasattr(node, "body"))
+            or isinstance(node, ast.Match)
+        ):
             headers.add(begin(node))
         elif isinstance(node, ast.stmt):
             simple.add((begin(node), starts[node.end_lineno - 1] + node.end_col_offset))
@@ -316,5 +328,7 @@ def test_line_ends_do_not_matter():
     for _, source in standard_library(10, seed=6, most=20_000):
         windows = source.replace("\n", "\r\n")
         one, two = analyze_code(source, "python"), analyze_code(windows, "python")
-        assert [(i.kind, i.parent, i.line, i.end_line) for i in one.items] == [(i.kind, i.parent, i.line, i.end_line) for i in two.items]
+        assert [(i.kind, i.parent, i.line, i.end_line) for i in one.items] == [
+            (i.kind, i.parent, i.line, i.end_line) for i in two.items
+        ]
         assert one.edges == two.edges

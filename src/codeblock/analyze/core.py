@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from itertools import compress
 
-from codeblock.analyze.parse import Parsed
+from codeblock.analyze.parse import Interval, Parsed
 from codeblock.languages.loader import CORE
 from codeblock.spans import ByteSpan
 
@@ -29,7 +29,7 @@ class CoreTokens:
         leaves = compress(zip(parsed.starts, parsed.ends, strict=True), map(is_core.__getitem__, parsed.kinds))
         self._spans = list(map(as_span, leaves))
         if len(parsed.spans) > 1:
-            self._spans = _clip(self._spans, parsed.spans)
+            self._spans = _clip(self._spans, parsed)
         self._starts = [s[0] for s in self._spans]
 
     def within(self, span: tuple[int, int]) -> tuple[ByteSpan, ...]:
@@ -38,8 +38,9 @@ class CoreTokens:
         return tuple(self._spans[low : bisect_left(self._starts, span[1], low)])
 
 
-def _clip(tokens: list[ByteSpan], spans: tuple[ByteSpan, ...]) -> list[ByteSpan]:
-    """Cut the container prefixes out of tokens that run over several lines."""
+def _clip(tokens: list[ByteSpan], parsed: Parsed) -> list[ByteSpan]:
+    """Cut tokens that run over several lines into lines, without the prefixes of their containers."""
+    spans = parsed.spans
     clipped: list[ByteSpan] = []
     at = 0
     for token in tokens:
@@ -47,8 +48,18 @@ def _clip(tokens: list[ByteSpan], spans: tuple[ByteSpan, ...]) -> list[ByteSpan]
             at += 1
         line = at
         while line < len(spans) and spans[line].start < token.end:
-            part = ByteSpan(max(token.start, spans[line].start), min(token.end, spans[line].end))
-            if part.start < part.end:
-                clipped.append(part)
+            part = trimmed(parsed.source, max(token.start, spans[line].start), min(token.end, spans[line].end))
+            if part is not None:
+                clipped.append(as_span(part))
             line += 1
     return clipped
+
+
+def trimmed(source: bytes, start: int, end: int) -> Interval | None:
+    """The bytes without the white space around them, None if nothing is left."""
+    piece = source[start:end]
+    text = piece.strip()
+    if not text:
+        return None
+    start += piece.find(text)
+    return start, start + len(text)

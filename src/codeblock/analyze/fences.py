@@ -142,6 +142,7 @@ class _Scanner:
         first = self._lines[number][0]
         content: list[ByteSpan] = []
         generous: bool | None = None  # whether lines outside the list item are still content; None until there is one
+        outside: bool | None = None  # whether the first line is outside; then the list's indentation is part of the content
         tries = 0
         closing: tuple[Fence, int] | None = None  # where the block ends if no later closing fence finishes it
         n = number + 1
@@ -157,6 +158,7 @@ class _Scanner:
                     generous = self._closes_next(n, fence)
                 if not generous:
                     break
+                outside = outside is None or outside
             elif matched < len(self._containers) and _QUOTE in self._containers[matched:]:
                 break
             if self._is_closing(place, end, fence):
@@ -167,6 +169,10 @@ class _Scanner:
                 tries += 1
                 if tries == _MAX_CLOSERS:
                     return closing
+            if not blank:
+                outside = bool(outside)
+            if outside and _QUOTE not in self._containers:
+                place = _Place(start, 0)
             self._skip_columns(place, end, min(indent, self._indent(place, end)[1]))
             if place.at < end:
                 content.append(ByteSpan(place.at, end))

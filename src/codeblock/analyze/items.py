@@ -11,7 +11,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 
-from codeblock.analyze.core import CoreTokens, as_span
+from codeblock.analyze.core import CoreTokens, as_span, trimmed
 from codeblock.analyze.lines import Lines
 from codeblock.analyze.parse import Interval, Parsed
 from codeblock.spans import ByteSpan
@@ -107,7 +107,7 @@ def _rows(
         while start < last:
             end = source.find(b"\n", start, last)
             end = last if end < 0 else end + 1
-            part = _trimmed(source, start, end)
+            part = trimmed(source, start, end)
             if part is not None:
                 damaged_lines.setdefault(lines.of(part[0]), ([], parent))[0].append(part)
             start = end
@@ -240,7 +240,7 @@ def _remove_prefixes(regions: list[_Region], orphans: list[Interval], parsed: Pa
             for n in range(max(bisect_right(starts, piece[0]) - 1, 0), len(starts)):
                 if starts[n] >= piece[1]:
                     break
-                part = _trimmed(parsed.source, max(piece[0], starts[n]), min(piece[1], parsed.spans[n].end))
+                part = trimmed(parsed.source, max(piece[0], starts[n]), min(piece[1], parsed.spans[n].end))
                 if part is not None:
                     parts.append(part)
         return parts
@@ -248,16 +248,6 @@ def _remove_prefixes(regions: list[_Region], orphans: list[Interval], parsed: Pa
     for region in regions:
         region.pieces = without(region.pieces)
     orphans[:] = without(orphans)
-
-
-def _trimmed(source: bytes, start: int, end: int) -> Interval | None:
-    """The bytes without the white space around them, None if nothing is left."""
-    piece = source[start:end]
-    text = piece.strip()
-    if not text:
-        return None
-    start += piece.find(text)
-    return start, start + len(text)
 
 
 def _spread_damage(regions: list[_Region], lines: Lines) -> None:

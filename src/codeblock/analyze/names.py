@@ -216,8 +216,8 @@ class ProgramBuilder:
         return len(self._kinds) - 1
 
     def _around(self, scope: int) -> tuple[_Frame, int]:
-        """The frame and scope around the innermost function or class."""
-        while scope and self._kinds[scope] not in (ScopeKind.FN, ScopeKind.CLASS, ScopeKind.LAMBDA):
+        """The frame and scope around the innermost function, class or comprehension."""
+        while scope and self._kinds[scope] == ScopeKind.BLOCK:
             scope = self._parents[scope]
         scope = max(self._parents[scope], 0)
         return self._frames[self._frame_of[scope]], scope

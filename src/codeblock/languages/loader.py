@@ -18,7 +18,7 @@ Definitions, on the identifier: ``@def`` and any of these after it, as in ``@def
     ``nonlocal``. ``@delay``: a ``now`` or ``walrus`` that begins where this node begins happens where it ends
 Uses
     every identifier but definitions and ``@ignore`` · ``@mut`` base of an attribute or element store · ``@call`` the called
-    expression · ``@outer`` evaluated in the scope around the function · ``@attr`` ``receiver.name``, with ``def``,
+    expression · ``@outer`` evaluated in the scope around the function, class or comprehension · ``@attr`` ``receiver.name``, with ``def``,
     ``def.read``, ``mut``, ``call``
 Flow
     ``@flow.branch``, ``@flow.switch`` (falls through, break leaves it), ``@flow.cases`` (break leaves it) with ``@flow.alt``

@@ -22,7 +22,9 @@
 (assignment left: (identifier) @def)
 (assignment left: (identifier) @def.declare !right)
 (augmented_assignment left: (identifier) @def.read)
-(pattern_list (identifier) @def)
+(assignment left: (pattern_list (identifier) @def)) ; behind damage, what is on the right may be parsed as a pattern, too
+(for_statement left: (pattern_list (identifier) @def))
+(for_in_clause left: (pattern_list (identifier) @def))
 (tuple_pattern (identifier) @def)
 (list_pattern (identifier) @def)
 (list_splat_pattern (identifier) @def)
@@ -63,7 +65,7 @@
 (attribute object: (identifier)) @attr
 (call function: (attribute object: (identifier)) @attr.call)
 (assignment left: (attribute object: (identifier)) @attr.def)
-(pattern_list (attribute object: (identifier)) @attr.def)
+(assignment left: (pattern_list (attribute object: (identifier)) @attr.def))
 (tuple_pattern (attribute object: (identifier)) @attr.def)
 (augmented_assignment left: (attribute object: (identifier)) @attr.def.read)
 (assignment left: (subscript value: (attribute object: (identifier)) @attr.mut))
@@ -86,6 +88,10 @@
 (typed_parameter type: (_) @outer)
 (function_definition return_type: (_) @outer)
 (class_definition superclasses: (_) @outer)
+(list_comprehension body: (_) . (for_in_clause right: (_) @outer))
+(set_comprehension body: (_) . (for_in_clause right: (_) @outer))
+(dictionary_comprehension body: (_) . (for_in_clause right: (_) @outer))
+(generator_expression body: (_) . (for_in_clause right: (_) @outer))
 
 ; ---- flow
 [(if_statement) (match_statement)] @flow.branch

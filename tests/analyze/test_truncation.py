@@ -1,0 +1,64 @@
+import random
+
+import pytest
+
+from codeblock.analyze.analyze import analyze, analyze_code
+from codeblock.types import CODE_KINDS, ItemKind
+from tests.analyze.show import check_analysis, items_text, standard_library, text_of
+
+CASES = {
+    "in a call": ("x = 1\ny = f(a, [b", "simple: 'x = 1'\nerror: 'y = f(a, [b'"),
+    "in a header": ("def f(a):\n    x = a\n    if x and (", "definition: 'def f(a):'\n  simple: 'x = a'\nerror: 'if x and ('"),
+    "in a string": ("def f():\n    x = 1\n    return 'ab", "definition: 'def f():'\n  simple: 'x = 1'\n  error: \"return 'ab\""),
+    "in a docstring": (
+        'def f(a):\n    """Say\n\n    more, and (more',
+        "definition: 'def f(a):'\n  error: '\"\"\"Say'\n  error: 'more, and (more'",
+    ),
+    "in a dict over several lines": (
+        "a = 1\nd = {\n  'a': [1,\n        2],\n  'b': (",
+        "simple: 'a = 1'\nerror: 'd = {'\nerror: \"'a': [1,\"\nerror: '2],'\nerror: \"'b': (\"",
+    ),
+    "behind a whole statement": ("def f():\n    x = 1", "definition: 'def f():'\n  simple: 'x = 1'"),
+    "behind a header": ("for a in b:\n", "header: 'for a in b:'"),
+    "in a try": ("try:\n    x = f(\n", "header: 'try:'\n  error: 'x = f('"),
+}
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_code_that_stops(name):
+    source, expected = CASES[name]
+    assert items_text(source) == expected
+    fenced = f"Here:\n```python\n{source}"
+    analysis = analyze([fenced])
+    check_analysis([fenced], analysis)
+    assert items_text(fenced, analysis) == expected
+
+
+def test_a_truncated_program_keeps_the_items_before_the_last_line():
+    chance = random.Random(1)
+    kept = total = 0
+    for _, source in standard_library(40, seed=41, most=20_000):
+        whole = analyze_code(source, "python")
+        for _ in range(4):
+            at = chance.randrange(1, len(source))
+            cut = source[:at]
+            analysis = analyze_code(cut, "python")
+            check_analysis([cut], analysis)
+            ours = {(i.kind, i.spans) for i in analysis.items}
+            last_line = len(cut[: cut.rfind("\n") + 1].encode())
+            before = [i for i in whole.items if i.spans[-1].end <= last_line and i.kind in CODE_KINDS]
+            # a header whose body is cut off, and a suite on the header's line, may lose what follows; not their own place
+            total += len(before)
+            kept += sum((i.kind, i.spans) in ours for i in before)
+    assert kept / total >= 0.998
+
+
+def test_nothing_unfinished_is_a_code_item():
+    chance = random.Random(2)
+    for _, source in standard_library(15, seed=42, most=15_000):
+        for _ in range(4):
+            cut = source[: chance.randrange(1, len(source))]
+            for item in analyze_code(cut, "python").items:
+                if item.kind == ItemKind.SIMPLE and len(item.spans) == 1:
+                    alone = analyze_code(text_of(cut, item), "python")
+                    assert all(i.kind != ItemKind.ERROR for i in alone.items), text_of(cut, item)
