@@ -26,7 +26,7 @@ test: .venv/ready
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
-	$(BIN)/pytest
+	$(BIN)/pytest -m "not slow"
 
 clean:
 	rm -rf .venv demo

@@ -29,7 +29,9 @@ def sample(**changes: object) -> dict:
         "messages": [{"role": "user", "content": "[bold]sum[/] it"}, {"role": "assistant", "content": TEXT}],
         "segments": [{"response": 0}, {"response": 0}],
         "items": [
-            item("simple", "x = 1", 3, "budget", 0), item("simple", "y = x", 4, "chosen", 4), item("comment", "# é", 4, "words", 0)
+            item("simple", "x = 1", 3, "budget", 0),
+            item("simple", "y = x", 4, "chosen", 4),
+            item("comment", "# é", 4, "words", 0),
         ],
         "edges": [{"source": 0, "target": 1, "variable": "x", "kind": "flow"}],
         "response": [0, 0, 0], "start": [t[0] for t in tokens], "end": [t[1] for t in tokens],
