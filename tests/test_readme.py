@@ -24,7 +24,7 @@ def test_first_docstring_lines_name_one_thing() -> None:
     for path in (ROOT / "src").rglob("*.py"):
         docstring = ast.get_docstring(ast.parse(path.read_text()))
         assert docstring, path
-        assert docstring.splitlines()[0].endswith("."), path
+        assert docstring.splitlines()[0].endswith((".", "?")), path
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda p: p.name)

@@ -63,9 +63,9 @@ def run(recipe: Recipe, watch: Watch) -> Outcome:
             reading = read([Path(path) for path in recipe.data], recipe.read, samples, progress=progress)
         with watch("analyze") as progress:
             workers = recipe.analyze.workers or os.cpu_count() or 1
-            analyzing = run_stage(
-                analyze, [samples], analysis, workers=workers, row_seconds=recipe.analyze.seconds, progress=progress
-            )
+            # the stage watches its own time; the guard ends what no check inside it can
+            limit = recipe.analyze.seconds + 0.5
+            analyzing = run_stage(analyze, [samples], analysis, workers=workers, row_seconds=limit, progress=progress)
         with watch("score") as progress:
             # of the samples alone: what the analysis finds never makes scores stale, which are much dearer
             scoring = run_stage(score, [samples], scores, progress=progress)

@@ -62,7 +62,7 @@ def items_view(items: list[dict[str, Any]], edges: list[dict[str, Any]], texts: 
     # the item column has what the others leave; a narrow terminal shows no edges, rather than half of a number
     edges_shown = width >= 110
     columns += [("feeds", 24)] if edges_shown else []
-    left = max(20, width - sum(size + 1 for _, size in columns))
+    left = max(16, width - sum(size + 1 for _, size in columns))
     for name, size in columns:
         text_like = name in ("item", "verdict", "feeds")
         table.add_column(
