@@ -17,15 +17,15 @@ Definitions, on the identifier: ``@def`` and any of these after it, as in ``@def
     ``now`` at its own position, not at the end of the item · ``walrus`` the same, outside comprehensions · ``del``, ``global``,
     ``nonlocal``. ``@delay``: a ``now`` or ``walrus`` that begins where this node begins happens where it ends
 Uses
-    every identifier but definitions and ``@ignore`` · ``@mut`` base of an attribute or element store · ``@call`` the called
-    expression · ``@outer`` evaluated in the scope around the function, class or comprehension · ``@attr`` ``receiver.name``, with ``def``,
-    ``def.read``, ``mut``, ``call``
+    every identifier but definitions and ``@ignore`` · ``@mut`` base of an attribute or element store · ``@call`` the called name
+    · ``@outer`` evaluated in the scope around the function, class or comprehension · ``@attr`` the whole of ``receiver.name``,
+    and ``@attr.def``, ``@attr.def.read``, ``@attr.mut``, ``@attr.call``
 Flow
     ``@flow.branch``, ``@flow.switch`` (falls through, break leaves it), ``@flow.cases`` (break leaves it) with ``@flow.alt``
     and ``@flow.alt.total`` (taken when no other is) · ``@flow.for`` (the header's uses run once), ``@flow.while`` (each turn),
-    ``@flow.do`` (body first), ``@flow.inf`` (only a break leaves it), ``@flow.post`` (a loop's or try's else) · ``@flow.try``
-    with ``@flow.trybody``, ``@flow.handler``, ``@flow.finally`` · ``@flow.with`` (may swallow an exception) · ``@jump.return``,
-    ``raise``, ``break``, ``continue``
+    ``@flow.do`` (body first), with ``@flow.body``, ``@flow.post`` (else) and ``@flow.inf`` (only a break leaves it) ·
+    ``@flow.try`` with ``@flow.trybody``, ``@flow.handler``, ``@flow.post``, ``@flow.finally`` · ``@flow.with`` (may swallow an
+    exception) · ``@jump.return``, ``@jump.raise``, ``@jump.break``, ``@jump.continue``
 """
 
 from __future__ import annotations
