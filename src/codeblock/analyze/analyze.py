@@ -96,8 +96,9 @@ class _Collected:
         for block in blocks:
             if block.parsed is not None:
                 base = len(self._items)
-                self._items += build_items(block.parsed, len(self._segments), base, self._deadline)
+                self._items += build_items(block.parsed, len(self._segments), base)
                 programs.setdefault(block.parsed.language.name, []).append((block.parsed, range(base, len(self._items))))
+                self._deadline.check()
             self._segments.append(block.segment)
         self._reach += [0.0] * (len(self._items) - first)
         self._bridge += [0.0] * (len(self._items) - first)
