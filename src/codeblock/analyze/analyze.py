@@ -105,8 +105,7 @@ class _Collected:
         edges: list[Edge] = []
         for blocks_of_program in programs.values():
             edges += self._link(blocks_of_program)
-        edges.sort(key=ORDER)
-        self._edges += edges
+        self._edges += edges if len(programs) < 2 else sorted(edges, key=ORDER)
 
     def _link(self, blocks: list[tuple[Parsed, range]]) -> list[Edge]:
         """Find a program's edges and set the signals of its items."""

@@ -120,7 +120,9 @@ class DataFlow:
                 if op == use:
                     variable = variable_of[mention]
                     if variable >= 0:
-                        value = here.read(variable)
+                        value = here.present.get(variable)
+                        if value is None:
+                            value = here.read(variable)
                         if value:
                             uses[item, value, variable, role, frame_of[variable] != frame] = None
                 elif op == define:
@@ -179,7 +181,7 @@ class DataFlow:
 
     def _block(self, _op: int, _: int) -> None:
         """A new code block: whatever the one before it ended with, this one can be reached."""
-        self._here.alive = True
+        self._here.revive()
 
     def _alternative(self, op: int, total: int) -> None:
         branch = self._open[-1]
@@ -227,7 +229,7 @@ class DataFlow:
         self._turn(loop)
         if loop.loop.kind != LoopKind.DO:
             self._here.revert(loop.body)
-            self._here.alive = True
+            self._here.revive()
         if loop.loop.infinite:
             self._leave_frame()
             self._here.kill()
@@ -250,7 +252,7 @@ class DataFlow:
             self._close_try(construct)
             construct.result = self._here.changes(construct.undo) if self._here.alive else None
             construct.finally_seen = True
-            self._here.alive = True
+            self._here.revive()
             raised = self._here.raised(construct.undo, construct.trace)
             self._here.apply(raised)
         self._plain(op, 0)
@@ -272,7 +274,7 @@ class DataFlow:
                 self._close_try(entry)
         elif what == Op.WITH:
             if not self._here.alive:
-                self._here.alive = True
+                self._here.revive()
                 self._here.apply(self._here.raised(entry.undo, entry.trace))
         elif what == Op.TRY_BODY:
             self._end_try_body(entry)
@@ -290,7 +292,7 @@ class DataFlow:
             else:
                 branch.ends.append(self._here.changes(entry.undo))
         self._here.revert(entry.undo)
-        self._here.alive = True
+        self._here.revive()
 
     def _end_branch(self, branch: _Branch) -> None:
         ends = branch.ends
@@ -309,7 +311,7 @@ class DataFlow:
                 values[self._here.read(variable)] = None
         else:
             self._here.revert(loop.body)
-            self._here.alive = True
+            self._here.revive()
         for variable, values in loop.breaks.items():
             self._here.write(variable, self._values.join(values))
 
@@ -318,7 +320,7 @@ class DataFlow:
         assert isinstance(construct, _Try)
         normal = self._here.changes(construct.undo) if self._here.alive else None
         construct.raised = self._here.raised(construct.undo, construct.trace)
-        self._here.alive = True
+        self._here.revive()
         if normal is not None:
             # what the body does not leave changed is as it was before, not as a handler finds it
             normal = {variable: normal.get(variable, self._here.read(variable)) for variable in (*construct.raised, *normal)}
@@ -332,7 +334,7 @@ class DataFlow:
             return
         changes = self._here.changes(entry.undo) if self._here.alive else None
         self._here.revert(entry.undo)
-        self._here.alive = True
+        self._here.revive()
         if entry.op == Op.ELSE:
             construct.normal = changes
         elif changes is not None:

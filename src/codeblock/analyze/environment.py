@@ -20,6 +20,7 @@ class Environment:
 
     Attributes:
         alive: whether control can get here. Code that it cannot reach has an environment of its own, which begins empty.
+        present: what the variables hold that were written.
         undo: what was written, as (variable, value before); shortened by `revert`.
         trace: what was written, as (variable, value after), undoing included; only grows.
     """
@@ -35,7 +36,7 @@ class Environment:
         """Start again, with no variable written."""
         self._frame = frame
         self._holds: dict[int, int] = {}
-        self._dead: dict[int, int] = {}
+        self.present = self._holds
         self.alive = True
         self.undo: list[tuple[int, int]] = []
         self.trace: list[tuple[int, int]] = []
@@ -52,24 +53,27 @@ class Environment:
 
     def read(self, variable: int) -> int:
         """The present value."""
-        value = (self._holds if self.alive else self._dead).get(variable)
+        value = self.present.get(variable)
         if value is None:
             return self.share(variable) if self.is_shared(variable) else UNDEFINED
         return value
 
     def write(self, variable: int, value: int) -> None:
         """Change a value."""
-        if not self.alive:
-            self._dead[variable] = value
-            return
-        self.undo.append((variable, self.read(variable)))
-        self._holds[variable] = value
-        self.trace.append((variable, value))
+        if self.alive:
+            self.undo.append((variable, self.read(variable)))
+            self.trace.append((variable, value))
+        self.present[variable] = value
 
     def kill(self) -> None:
         """Control does not get here."""
         self.alive = False
-        self._dead = {}
+        self.present = {}
+
+    def revive(self) -> None:
+        """Control gets here after all, with what it held where it was lost."""
+        self.alive = True
+        self.present = self._holds
 
     def changes(self, undo: int) -> dict[int, int]:
         """The variables that changed since a length of the undo log, with their present values."""

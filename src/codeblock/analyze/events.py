@@ -131,17 +131,15 @@ def _roles(parsed: Parsed) -> tuple[dict[int, int], dict[int, tuple[int, int]]]:
     roles: dict[int, int] = {}
     members: dict[int, tuple[int, int]] = {}
     receivers = tuple(receiver + b"." for receiver in parsed.language.receivers)
+    for name, starts in parsed.names.items():
+        role = sum(_ROLES[word] for word in name.split("."))
+        for start in starts:
+            roles[start] = roles[start] | role if start in roles else role
     for name, nodes in parsed.captures.items():
-        first, *_ = words = name.split(".")
-        if first not in ("def", "mut", "call", "ignore", "attr"):
-            continue
-        role = sum(_ROLES[word] for word in words)
-        if first == "attr":
+        if name.startswith("attr"):
+            role = sum(_ROLES[word] for word in name.split("."))
             for start, end in nodes:
                 if parsed.source.startswith(receivers, start):
                     before = members.get(start)
                     members[start] = (end, role if before is None else before[1] | role)
-        else:
-            for start, _ in nodes:
-                roles[start] = roles[start] | role if start in roles else role
     return roles, members

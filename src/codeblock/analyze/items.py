@@ -165,6 +165,9 @@ def _sweep(parsed: Parsed) -> tuple[list[_Region], list[Interval]]:
     inline_end = 0  # up to here lies a suite on its header's line
 
     def give(region: int, start: int, end: int) -> None:
+        if end - start > 2 and source[start] > 0x20 and source[end - 1] > 0x20:  # no white space around it, no separator
+            (regions[region].pieces if region != _NO_REGION else orphans).append((start, end))
+            return
         piece = source[start:end]
         text = piece.strip()
         if not text:

@@ -266,15 +266,12 @@ class ProgramBuilder:
         """Declare a name where its role says; return the scope from which it is resolved."""
         if role & (Role.SET | Role.DEL):
             return scope
-        skipped: set[int] = set()
-        if role & Role.VAR:
-            skipped = {ScopeKind.BLOCK, ScopeKind.COMP}
-        elif role & Role.WALRUS:
-            skipped = {ScopeKind.COMP}
-        while self._kinds[scope] in skipped:
-            scope = self._parents[scope]
-        if (scope, name) not in self._redirects:
-            self._declared[scope].setdefault(name, -1)
+        if role & (Role.VAR | Role.WALRUS):
+            skipped = (ScopeKind.BLOCK, ScopeKind.COMP) if role & Role.VAR else (ScopeKind.COMP,)
+            while self._kinds[scope] in skipped:
+                scope = self._parents[scope]
+        if name not in self._declared[scope] and (scope, name) not in self._redirects:
+            self._declared[scope][name] = -1
         return scope
 
     def _member(self, frame: _Frame, scope: int, item: int, source: bytes, start: int, end: int, role: int) -> bool:

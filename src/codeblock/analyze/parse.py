@@ -21,6 +21,7 @@ from codeblock.spans import ByteSpan
 MAX_DEPTH = 10_000  # a query loses captures below a depth of 2 ** 16 without a word, and takes minutes to do so
 MAX_ERROR_CHILDREN = 5_000  # a query takes time quadratic in the children of one ERROR node
 _ITEM_CAPTURES = ("item", "comment")  # the beginnings of their names
+_NAME_CAPTURES = ("def", "mut", "call", "ignore")
 _CHUNK = 1 << 16
 _SHORT = 1 << 13  # bytes that never take long to parse
 _CHECK_EVERY = 1 << 14  # bytes
@@ -42,6 +43,7 @@ class Parsed:
         errors: ERROR nodes, outer before inner.
         missing: the nodes that lack a token.
         nodes: per capture name of items, the captured nodes as (start, end, kind); nothing where the block must not be queried.
+        names: per capture name of identifiers, their first bytes.
         captures: per other capture name, the captured nodes as (start, end).
         cut: where the code was closed, if it was: what follows was not parsed, and nodes that end there may have been closed by
             us.
@@ -59,6 +61,7 @@ class Parsed:
     errors: list[Interval]
     missing: list[Interval]
     nodes: dict[str, list[Captured]]
+    names: dict[str, list[int]]
     captures: dict[str, list[Interval]]
     cut: int | None
     error_bytes: int
@@ -114,7 +117,7 @@ def parse(source: bytes, lines: Lines, spans: Sequence[ByteSpan], language: Lang
     if unfinished or (attempt.error_bytes and _damaged_at_end(attempt.flat, source, spans[-1].end)):
         attempt = min((attempt, *_closed(attempt.flat, source, lines, spans, language, deadline)), key=lambda a: a.error_bytes)
     flat, cut = attempt.flat, attempt.cut
-    nodes, captures = ({}, {}) if flat.unfit else _captures(attempt.tree, language, cut)
+    nodes, names, captures = ({}, {}, {}) if flat.unfit else _captures(attempt.tree, language, cut)
     deadline.check()
     if cut is not None:
         _forget_after(flat, cut)
@@ -129,6 +132,7 @@ def parse(source: bytes, lines: Lines, spans: Sequence[ByteSpan], language: Lang
         flat.errors,
         flat.missing,
         nodes,
+        names,
         captures,
         cut,
         attempt.error_bytes,
@@ -269,18 +273,21 @@ class _Damage:
 
 def _captures(
     tree: tree_sitter.Tree, language: Language, cut: int | None
-) -> tuple[dict[str, list[Captured]], dict[str, list[Interval]]]:
+) -> tuple[dict[str, list[Captured]], dict[str, list[int]], dict[str, list[Interval]]]:
     """Run the language's query and read its nodes off; nodes that are not of the response's own text are left out."""
     nodes: dict[str, list[Captured]] = {}
+    names: dict[str, list[int]] = {}
     captures: dict[str, list[Interval]] = {}
     for name, captured in tree_sitter.QueryCursor(language.query).captures(tree.root_node).items():
         if cut is not None:
             captured = [node for node in captured if node.start_byte < cut]
         if name.startswith(_ITEM_CAPTURES):
             nodes[name] = [(node.start_byte, node.end_byte, node.type) for node in captured]
+        elif name.startswith(_NAME_CAPTURES):
+            names[name] = [node.start_byte for node in captured]
         else:
             captures[name] = [node.byte_range for node in captured]
-    return nodes, captures
+    return nodes, names, captures
 
 
 def _damaged_at_end(flat: _Flat, source: bytes, end: int) -> bool:

@@ -115,7 +115,7 @@ def _vote(
 def _is_code(parsed: Parsed) -> bool:
     """Whether a text that nobody called code is code."""
     size = len(_content(parsed.source, parsed.spans).strip())
-    return not _EVIDENCE.isdisjoint(parsed.captures) and parsed.error_bytes <= _MAX_DAMAGE * size
+    return not _EVIDENCE.isdisjoint({*parsed.names, *parsed.captures}) and parsed.error_bytes <= _MAX_DAMAGE * size
 
 
 def _is_session(text: bytes, language: Language) -> bool:
