@@ -107,7 +107,7 @@ def measure(source: str) -> list[float]:
     if not encoded:
         return [pure, 0.0, 0.0, 0.0, 0.0, 0.0, whole]
     parsing, parsed = timed(lambda: parse(encoded, Lines(encoded), (ByteSpan(0, len(encoded)),), language, deadline))
-    building, items = timed(lambda: build_items(parsed, 0, 0))
+    building, items = timed(lambda: build_items(parsed, 0, 0, deadline))
     owners = sorted((span, i) for i, item in enumerate(items) if item.kind in CODE_KINDS for span in item.spans)
 
     def name_program():

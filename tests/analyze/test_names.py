@@ -19,7 +19,7 @@ def program_of(source: str) -> Program:
     encoded = source.encode()
     deadline = Deadline(60)
     parsed = parse(encoded, Lines(encoded), (ByteSpan(0, len(encoded)),), load("python"), deadline)
-    items = build_items(parsed, 0, 0)
+    items = build_items(parsed, 0, 0, deadline)
     builder = ProgramBuilder(deadline)
     builder.add(parsed, sorted((s, i) for i, item in enumerate(items) if item.kind in CODE_KINDS for s in item.spans))
     return builder.finish()

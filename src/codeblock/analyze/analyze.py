@@ -96,9 +96,8 @@ class _Collected:
         for block in blocks:
             if block.parsed is not None:
                 base = len(self._items)
-                self._items += build_items(block.parsed, len(self._segments), base)
+                self._items += build_items(block.parsed, len(self._segments), base, self._deadline)
                 programs.setdefault(block.parsed.language.name, []).append((block.parsed, range(base, len(self._items))))
-                self._deadline.check()
             self._segments.append(block.segment)
         self._reach += [0.0] * (len(self._items) - first)
         self._bridge += [0.0] * (len(self._items) - first)

@@ -11,14 +11,17 @@ from __future__ import annotations
 from bisect import bisect_right
 from dataclasses import dataclass
 
+from codeblock.analyze.bulk import instances
 from codeblock.analyze.core import CoreTokens, as_span, trimmed
+from codeblock.analyze.deadline import Deadline
 from codeblock.analyze.lines import Lines
 from codeblock.analyze.parse import Interval, Parsed
 from codeblock.spans import ByteSpan
-from codeblock.types import CODE_KINDS, CodeItem, ItemKind
+from codeblock.types import CodeItem, ItemKind
 
 _SIMPLE, _HEADER, _DEFINITION, _INLINE = ItemKind.SIMPLE, ItemKind.HEADER, ItemKind.DEFINITION, ItemKind.INLINE
 _COMMENT, _DAMAGE = ItemKind.COMMENT, ItemKind.ERROR  # looking a member up takes longer than a dictionary's look-up
+_CODE = (_SIMPLE, _HEADER, _DEFINITION, _INLINE)  # a set would call Python code to hash the kind
 _KIND_OF_CAPTURE = {
     "item": ItemKind.SIMPLE,
     "item.header": ItemKind.HEADER,
@@ -29,7 +32,7 @@ _KIND_OF_CAPTURE = {
 _BODY, _ERROR, _ITEM, _MISSING, _LEAVE = range(5)  # also the order, outermost first, of nodes with the same interval
 _Entry = tuple[int, int, int, str, ItemKind]  # start, -end, one of the above, kind of node, kind of item
 _NO_REGION = -1
-_CODE = tuple(CODE_KINDS)  # a set would call Python code to hash the kind
+_CHECK_EVERY = 1 << 14  # bytes
 
 
 @dataclass(slots=True)
@@ -43,19 +46,20 @@ class _Region:
     pieces: list[Interval]
 
 
-def build_items(parsed: Parsed, segment: int, base: int) -> list[CodeItem]:
+def build_items(parsed: Parsed, segment: int, base: int, deadline: Deadline) -> list[CodeItem]:
     """Cut one block into items.
 
     Args:
         parsed: the block.
         segment: index of its segment.
         base: index of its first item in the sample.
+        deadline: for the whole sample.
 
     Returns:
         The items, in order of their first byte.
     """
     lines = parsed.lines
-    regions, orphans = _sweep(parsed)
+    regions, orphans = _sweep(parsed, deadline)
     if len(parsed.spans) > 1:
         _remove_prefixes(regions, orphans, parsed)
     if orphans or any(region.damaged for region in regions):
@@ -63,8 +67,17 @@ def build_items(parsed: Parsed, segment: int, base: int) -> list[CodeItem]:
     rows, damaged = _rows(regions, orphans, parsed.source, lines)
     core, line_of = CoreTokens(parsed), lines.of
     position = {index: base + n for n, (_, _, index) in enumerate(rows) if index >= 0}
-    items: list[CodeItem] = []
-    for first, spans, index in rows:
+    kinds: list[ItemKind] = []
+    nodes: list[str] = []
+    spans: list[tuple[ByteSpan, ...]] = []
+    tokens: list[tuple[ByteSpan, ...]] = []
+    parents: list[int | None] = []
+    depths: list[int] = []
+    check_at = 0
+    for first, pieces, index in rows:
+        if first >= check_at:
+            check_at = first + _CHECK_EVERY
+            deadline.check()
         if index >= 0:
             region = regions[index]
             kind, node, parent = region.kind, region.node, region.parent
@@ -72,24 +85,24 @@ def build_items(parsed: Parsed, segment: int, base: int) -> list[CodeItem]:
             kind, node, parent = _DAMAGE, "ERROR", damaged[index]
         while parent != _NO_REGION and parent not in position:
             parent = regions[parent].parent
-        above = position[parent] if parent != _NO_REGION else None
-        tokens: tuple[ByteSpan, ...] = ()
-        if kind in _CODE:
-            tokens = core.within(spans[0]) if len(spans) == 1 else tuple(t for span in spans for t in core.within(span))
-        items.append(
-            CodeItem(
-                segment,
-                kind,
-                node,
-                tuple(map(as_span, spans)),
-                tokens,
-                above,
-                0 if above is None else items[above - base].depth + 1,
-                line_of(first),
-                line_of(spans[-1][1] - 1),
-            )
-        )
-    return items
+        kinds.append(kind)
+        nodes.append(node)
+        spans.append(tuple(map(as_span, pieces)))
+        if kind not in _CODE:
+            tokens.append(())
+        elif len(pieces) == 1:
+            tokens.append(core.within(pieces[0]))
+        else:
+            tokens.append(tuple(token for piece in pieces for token in core.within(piece)))
+        if parent == _NO_REGION:
+            parents.append(None)
+            depths.append(0)
+        else:
+            parents.append(position[parent])
+            depths.append(depths[position[parent] - base] + 1)
+    lines_of = [(line_of(first), line_of(pieces[-1][1] - 1)) for first, pieces, _ in rows]
+    begin, end = zip(*lines_of, strict=True) if lines_of else ((), ())
+    return instances(CodeItem, [segment] * len(rows), kinds, nodes, spans, tokens, parents, depths, begin, end)
 
 
 def _rows(
@@ -147,7 +160,7 @@ def _entries(parsed: Parsed) -> list[_Entry]:
     return entries
 
 
-def _sweep(parsed: Parsed) -> tuple[list[_Region], list[Interval]]:
+def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Interval]]:
     """Hand every byte of a block to a region, in one pass over its nodes.
 
     Returns:
@@ -163,6 +176,7 @@ def _sweep(parsed: Parsed) -> tuple[list[_Region], list[Interval]]:
     at = parsed.spans[0].start  # bytes before this have been handed out
     closed = _NO_REGION  # the region that ended last, while no other has begun
     inline_end = 0  # up to here lies a suite on its header's line
+    check_at = 0
 
     def give(region: int, start: int, end: int) -> None:
         if end - start > 2 and source[start] > 0x20 and source[end - 1] > 0x20:  # no white space around it, no separator
@@ -181,6 +195,9 @@ def _sweep(parsed: Parsed) -> tuple[list[_Region], list[Interval]]:
         (regions[region].pieces if region != _NO_REGION else orphans).append((start, end))
 
     for start, minus_end, what, node, kind in [*_entries(parsed), (block_end, -block_end, _LEAVE, "", _DAMAGE)]:
+        if start >= check_at:
+            check_at = start + _CHECK_EVERY
+            deadline.check()
         while around and around[-1][0] <= start:
             end, owner, body = around.pop()
             fresh = False

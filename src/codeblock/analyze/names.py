@@ -56,16 +56,8 @@ class _Frame:
             self.soon = [delayed for delayed in self.soon if delayed[0] > position]
 
 
-@dataclass(slots=True)
-class _Node:
-    """A node that the pass is inside of, and what to go back to behind it."""
-
-    end: int
-    frame: _Frame
-    scope: int
-    loop: int
-    op: int | None = None
-    function: bool = False
+_Node = tuple[int, _Frame, int, int, int | None, bool]
+"""A node that the pass is inside of: its end; the frame, scope and loop around it; what must be ended; if it is a function."""
 
 
 class ProgramBuilder:
@@ -106,13 +98,14 @@ class ProgramBuilder:
         frame.instructions.append((Op.BLOCK, 0, 0, 0))
         self._receiver = next(iter(parsed.language.receivers), b"")
         events = read_events(parsed, owners)
+        self._deadline.check()
         source, roles, members, delays, mentions = parsed.source, events.roles, events.members, events.delays, self._mentions
         stack: list[_Node] = []
         node_end = _LAST
         for count, (start, minus_end, rank, what) in enumerate(events.ordered):
             while node_end <= start:
                 frame, scope = self._leave(stack.pop(), frame)
-                node_end = stack[-1].end if stack else _LAST
+                node_end = stack[-1][0] if stack else _LAST
             if isinstance(what, int):
                 role = roles.get(start, 0)
                 if start in members and self._member(frame, scope, what, source, start, *members[start]):
@@ -130,20 +123,21 @@ class ProgramBuilder:
                 continue
             if not count % _CHECK_EVERY:
                 self._deadline.check()
-            node = _Node(-minus_end, frame, scope, frame.loop)
-            stack.append(node)
             node_end = -minus_end
             if what in SCOPES:
+                stack.append((node_end, frame, scope, frame.loop, None, SCOPES[what] == ScopeKind.FN))
                 scope = self._new_scope(SCOPES[what], scope, frame)
                 if SCOPES[what] == ScopeKind.FN:
-                    node.function = True
                     frame = _Frame(len(self._frames))
                     self._frames.append(frame)
                     self._frame_of[scope] = frame.index
             elif rank == Rank.OUTER:
+                stack.append((node_end, frame, scope, frame.loop, None, False))
                 frame, scope = self._around(scope)
             else:
-                node.op = self._enter(frame, what, (start, -minus_end) in events.infinite)
+                loop = frame.loop
+                op = self._enter(frame, what, (start, node_end) in events.infinite)
+                stack.append((node_end, frame, scope, loop, op, False))
         while stack:
             frame, scope = self._leave(stack.pop(), frame)
         frame.flush()
@@ -171,18 +165,18 @@ class ProgramBuilder:
 
     def _leave(self, node: _Node, frame: _Frame) -> tuple[_Frame, int]:
         """End a node; return the frame and scope around it."""
-        if node.function:
+        _, around, scope, loop, op, function = node
+        if function:
             frame.flush()
-        frame = node.frame
-        if node.op is not None:
-            frame.flush()
-            if node.op in JUMPS:
-                frame.instructions.append((node.op, 0, 0, 0))
+        if op is not None:
+            around.flush()
+            if op in JUMPS:
+                around.instructions.append((op, 0, 0, 0))
             else:
-                frame.instructions.append((Op.END, node.op, 0, 0))
-                frame.open.pop()
-                frame.loop = node.loop
-        return frame, node.scope
+                around.instructions.append((Op.END, op, 0, 0))
+                around.open.pop()
+                around.loop = loop
+        return around, scope
 
     def _enter(self, frame: _Frame, what: str, infinite: bool) -> int | None:
         """Begin a node of the flow; return what must be ended, None where the node does not count."""

@@ -117,8 +117,7 @@ def parse(source: bytes, lines: Lines, spans: Sequence[ByteSpan], language: Lang
     if unfinished or (attempt.error_bytes and _damaged_at_end(attempt.flat, source, spans[-1].end)):
         attempt = min((attempt, *_closed(attempt.flat, source, lines, spans, language, deadline)), key=lambda a: a.error_bytes)
     flat, cut = attempt.flat, attempt.cut
-    nodes, names, captures = ({}, {}, {}) if flat.unfit else _captures(attempt.tree, language, cut)
-    deadline.check()
+    nodes, names, captures = ({}, {}, {}) if flat.unfit else _captures(attempt.tree, language, cut, deadline)
     if cut is not None:
         _forget_after(flat, cut)
     return Parsed(
@@ -272,7 +271,7 @@ class _Damage:
 
 
 def _captures(
-    tree: tree_sitter.Tree, language: Language, cut: int | None
+    tree: tree_sitter.Tree, language: Language, cut: int | None, deadline: Deadline
 ) -> tuple[dict[str, list[Captured]], dict[str, list[int]], dict[str, list[Interval]]]:
     """Run the language's query and read its nodes off; nodes that are not of the response's own text are left out."""
     nodes: dict[str, list[Captured]] = {}
@@ -287,6 +286,7 @@ def _captures(
             names[name] = [node.start_byte for node in captured]
         else:
             captures[name] = [node.byte_range for node in captured]
+        deadline.check()
     return nodes, names, captures
 
 

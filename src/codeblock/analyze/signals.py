@@ -29,17 +29,19 @@ def signals(nodes: int, edges: Iterable[tuple[int, int]], deadline: Deadline) ->
         reach and bridge per node, each in [0, 1].
     """
     forward: list[list[int]] = [[] for _ in range(nodes)]
-    backward: list[list[int]] = [[] for _ in range(nodes)]
     for source, target in edges:
         if source != target and not (forward[source] and forward[source][-1] == target):
             forward[source].append(target)
-            backward[target].append(source)
     component, members = _components(forward)
     descendants = _reachable(forward, component, members, deadline)
     reach = [d / max(1, nodes - 1) for d in descendants]
     if nodes <= EXACT_NODES:
         raw = _betweenness(forward, deadline)
     else:
+        backward: list[list[int]] = [[] for _ in range(nodes)]
+        for source, targets in enumerate(forward):
+            for target in targets:
+                backward[target].append(source)
         ancestors = _reachable(backward, component, members[::-1], deadline)
         raw = [float(a * d) for a, d in zip(ancestors, descendants, strict=True)]
     largest = max(raw, default=0.0)

@@ -6,6 +6,7 @@ import heapq
 from collections.abc import Iterable, Sequence
 from operator import attrgetter
 
+from codeblock.analyze.bulk import instances
 from codeblock.analyze.deadline import Deadline
 from codeblock.analyze.program import Role
 from codeblock.types import Edge, EdgeKind
@@ -119,11 +120,14 @@ def link(values: Values, uses: Sequence[Use], names: Sequence[bytes], deadline: 
             if maker != item:
                 edges.add((maker * width + item) * size + name + _kind(roles[source], role, foreign))
     deadline.check()
-    linked: list[Edge] = []
-    for number in sorted(edges):
-        ends, name = divmod(number, size)
-        linked.append(Edge(ends // width, ends % width, texts[name // len(_KINDS)], _KINDS[name % len(_KINDS)]))
-    return linked
+    numbers = sorted(edges)
+    return instances(
+        Edge,
+        [number // (size * width) for number in numbers],
+        [number // size % width for number in numbers],
+        [texts[number % size // len(_KINDS)] for number in numbers],
+        [_KINDS[number % len(_KINDS)] for number in numbers],
+    )
 
 
 ORDER = attrgetter("source", "target", "variable", "kind")
