@@ -5,8 +5,8 @@
 DATA has the fields `query` and `response`; N of its rows, evenly spread, are scored. All ways run in one process, interleaved;
 medians count.
 
-    naive         input order, 4 samples a batch, padded, all logits, log-softmax in float32
-    bare padded   the body alone, input order, 4 samples a batch, padded
+    naive         input order, 8 samples a batch, padded, all logits, log-softmax in float32
+    bare padded   the body alone, input order, 8 samples a batch, padded
     bare sorted   the body alone, sorted by length, padded
     bare packed   the body alone, packed
     stage         all of ScoreStage: templates, tokens, packed body, LM head on response positions, columns
@@ -41,7 +41,7 @@ from codeblock.scoring.rendering import response_tokens
 from codeblock.scoring.stage import ScoreStage
 from codeblock.types import RenderedSample
 
-BATCH = 4
+BATCH = 8  # the default of transformers' Trainer
 
 
 def main() -> None:

@@ -177,7 +177,7 @@ def test_a_real_model_from_a_gguf_file(name: str) -> None:
         wanted = [-log_p[t - 1, row["input_ids"][t]].item() for t in row["position"]]
         np.testing.assert_allclose(row["nll"], wanted, atol=1e-3)
     means = [float(np.mean(row["nll"])) for row in rows]
-    assert means[0] < 1 < means[1]
+    assert means[0] + 0.5 < means[1]
     repeated = [v for v, n in zip(rows[2]["nll"], rows[2]["response"], strict=True) if n == 1]
     assert np.mean(repeated) < means[0]
 
