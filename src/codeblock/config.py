@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -62,8 +62,11 @@ class SelectSettings(Settings):
     tau: float | None = Field(None, ge=0, description="gate threshold; the median utility of the response when absent")
     closure: bool = Field(True, description="take the enclosing headers of a chosen item too")
     prose_fraction: float = Field(0.2, ge=0, le=1, description="share of the budget for informative words")
-    eos_share: Annotated[float, Field(ge=0, le=1)] | None = Field(
-        None, description="share of samples with a supervised end of turn; 0.25 with a chat template, 1 without, when absent"
+    eos_share: float | None = Field(
+        None,
+        ge=0,
+        le=1,
+        description="share of samples with a supervised end of turn; 0.25 with a chat template, 1 without, when absent",
     )
     seed: int = Field(0, description="of every random choice")
 

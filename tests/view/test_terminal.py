@@ -46,6 +46,15 @@ def shown(view: object, width: int = 110) -> str:
     return console.file.getvalue()  # type: ignore[attr-defined]
 
 
+def test_a_sample_cannot_command_the_terminal() -> None:
+    hostile = "\x1b]0;title\x07 \x1b[2J \x9b2J \x7f"
+    messages = [{"role": "user", "content": hostile}, {"role": "assistant", "content": hostile}]
+    view = sample_view(sample(id=hostile, messages=messages, items=[], response=[0], start=[0], end=[4], supervised=[True]), 110)
+    text = shown(view)
+    assert text.count("␛]0;title␇ ␛[2J") == 3
+    assert not set(text) & {"\x1b", "\x07", "\x9b", "\x7f"}
+
+
 def test_a_sample_shows_its_items_with_scores_and_reasons() -> None:
     lines = [line.split() for line in shown(sample_view(sample(), 110)).splitlines()]
     assert ["0", "3", "x", "=", "1", "0/4", "0.75", "0.25", "0.50", "open", "1.12", "budget", "x→1"] in lines

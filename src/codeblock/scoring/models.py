@@ -5,6 +5,7 @@ Weights are read from safetensors or GGUF files only, never from pickles, and no
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import importlib
 import json
@@ -267,10 +268,17 @@ def _loading(files: ModelFiles) -> Generator[None]:
     broken: type[Exception] = importlib.import_module("safetensors").SafetensorError
     bars = logging.is_progress_bar_enabled()
     logging.disable_progress_bar()
+    # this module's bar cannot be turned off, and would break into ours
+    reader: Any = importlib.import_module("transformers.modeling_gguf_pytorch_utils") if files.gguf else None
+    bar = getattr(reader, "tqdm", None)
+    if bar is not None:
+        reader.tqdm = functools.partial(bar, disable=True)
     try:
         yield
     except (OSError, ValueError, LookupError, RuntimeError, ImportError, broken) as error:
         raise ModelError(f"model {files.name!r} cannot be loaded: {type(error).__name__}: {error}") from error
     finally:
+        if bar is not None:
+            reader.tqdm = bar
         if bars:
             logging.enable_progress_bar()

@@ -14,6 +14,9 @@ from rich.text import Text
 from codeblock.view.explained import Explained
 
 SUPERVISED = "bold black on green"
+# a response could hold sequences that command the terminal; they are shown as Unicode's pictures of them
+_VISIBLE = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n\r"}
+_VISIBLE |= {0x7F: "\u2421", **dict.fromkeys(range(0x80, 0xA0), "\N{REPLACEMENT CHARACTER}")}
 _VERDICT_STYLE = {"chosen": "green", "required": "cyan", "budget": "yellow"}
 _VERDICT_LEGEND = {
     "chosen": "for its own priority",
@@ -27,7 +30,8 @@ _VERDICT_LEGEND = {
 
 def sample_view(sample: Explained, width: int) -> RenderableType:
     """The whole view of one sample of an artefact, `width` columns wide."""
-    parts: list[RenderableType] = [Rule(Text(f"{sample['id']}  ({sample['source']}, row {sample['row']})"), align="left")]
+    title = Text(f"{sample['id']}  ({sample['source']}, row {sample['row']})".translate(_VISIBLE))
+    parts: list[RenderableType] = [Rule(title, align="left")]
     if sample["items"] is None:
         parts.append(Text(f"dropped: {sample['reason']}", style="bold red"))
         return Group(*parts)
@@ -39,7 +43,7 @@ def sample_view(sample: Explained, width: int) -> RenderableType:
             parts += [Text("assistant", style="bold"), Padding(_coloured(text, sample, response), (0, 0, 0, 2))]
             response += 1
         else:
-            parts += [Text(message["role"], style="bold"), Padding(Text(text, style="dim"), (0, 0, 0, 2))]
+            parts += [Text(message["role"], style="bold"), Padding(Text(text.translate(_VISIBLE), style="dim"), (0, 0, 0, 2))]
     parts.append(items_view(sample["items"], sample["edges"], _texts(sample), width))
     return Group(*parts)
 
@@ -117,11 +121,15 @@ def _coloured(text: str, sample: Explained, response: int) -> Text:
     """A response with its supervised tokens in colour."""
     out, data, at = Text(), text.encode(), 0
     for start, end in _runs(sample, response):
-        out.append(data[at:start].decode(errors="replace"))
-        out.append(data[start:end].decode(errors="replace"), style=SUPERVISED)
+        out.append(_visible(data[at:start]))
+        out.append(_visible(data[start:end]), style=SUPERVISED)
         at = end
-    out.append(data[at:].decode(errors="replace"))
+    out.append(_visible(data[at:]))
     return out
+
+
+def _visible(text: bytes) -> str:
+    return text.decode(errors="replace").translate(_VISIBLE)
 
 
 def _runs(sample: Explained, response: int) -> Iterator[tuple[int, int]]:
@@ -144,7 +152,7 @@ def _runs(sample: Explained, response: int) -> Iterator[tuple[int, int]]:
 def _outline(item: dict[str, Any], text: bytes) -> Text:
     """First line of an item, indented by its depth."""
     first = item["spans"][0]
-    lines = text[first["start"] : first["end"]].decode(errors="replace").splitlines() or [""]
+    lines = _visible(text[first["start"] : first["end"]]).splitlines() or [""]
     more = " ..." if len(lines) > 1 else ""
     style = {"comment": "dim", "docstring": "dim", "error": "red"}.get(item["kind"], "")
     return Text("  " * item["depth"] + lines[0] + more, style=style)
