@@ -31,7 +31,7 @@ class AnalyzeSettings(Settings):
     """How responses become items and a data-flow graph."""
 
     max_bytes: int = Field(1_000_000, ge=1, description="a longer response is rejected")
-    seconds: float = Field(2.0, gt=0, description="time limit of one sample's analysis")
+    seconds: float = Field(2.0, gt=0, description="processor time that one sample's analysis may take")
     workers: int | None = Field(None, ge=1, description="worker processes; as many as there are cores when absent")
 
 
@@ -43,7 +43,9 @@ class ScoreSettings(Settings):
         "auto", description="of the forward pass; log-probabilities are float32"
     )
     device: str | None = Field(None, description="torch device; a GPU where there is one when absent")
-    max_length: int | None = Field(None, ge=2, description="tokens; longer samples are rejected; the model's context when absent")
+    max_length: int | None = Field(
+        None, ge=2, description="tokens; longer samples are rejected, as those beyond the model's context are"
+    )
     batch_tokens: int = Field(2048, ge=1, description="tokens per forward pass")
 
 
@@ -100,6 +102,8 @@ def load_recipe(path: Path) -> dict[str, Any]:
         loaded = yaml.safe_load(path.read_text())
     except FileNotFoundError:
         raise UsageError(f"recipe {path} does not exist") from None
+    except OSError as error:
+        raise UsageError(f"cannot read recipe {path}: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UsageError(f"recipe {path} is not YAML: {error}") from None
     if not isinstance(loaded, dict):

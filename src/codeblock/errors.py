@@ -40,12 +40,13 @@ class MissingExtraError(CodeblockError):
 
     Args:
         library: what could not be imported, e.g. ``torch``.
-        extra: the extra of this distribution that brings it, e.g. ``score``.
+        extra: the extra of this distribution that brings it, e.g. ``score``; None if every installation has it.
         purpose: what needs it, as in "scoring a model".
     """
 
-    def __init__(self, library: str, extra: str, purpose: str) -> None:
-        super().__init__(f"{purpose} needs {library}, which is not installed: pip install 'codeblock-sft[{extra}]'")
+    def __init__(self, library: str, extra: str | None, purpose: str) -> None:
+        wanted = f"'codeblock-sft[{extra}]'" if extra else library
+        super().__init__(f"{purpose} needs {library}, which is not installed: pip install {wanted}")
         self.library = library
         self.extra = extra
 

@@ -124,6 +124,11 @@ class Shards:
             return None
         return done
 
+    def check(self, index: int, key: str) -> None:
+        """Raise `StoreError` unless the shard is complete (see `find`)."""
+        if self.find(index, key) is None:
+            raise StoreError(f"shard {index} of {self.directory} is damaged: run the command that made it again")
+
     def all(self) -> list[Done]:
         """Return the done files 0, 1, 2, ... up to the first that is absent, without reading the shards themselves.
 

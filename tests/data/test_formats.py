@@ -126,6 +126,16 @@ def test_most_rows_decide() -> None:
     assert detect_format(rows, "s") == "prompt-completion"
 
 
+def test_a_field_that_is_null_does_not_count() -> None:
+    rows = [{"messages": None, "prompt": "a", "completion": "b"}] * 2
+    assert detect_format(rows, "x") == "prompt-completion"
+
+
+def test_an_alpaca_row_may_have_its_input_alone() -> None:
+    sample = to_sample({"instruction": "", "input": "Add.", "output": "1"}, FORMATS["alpaca"], "x", 0)
+    assert sample.messages[0].content == "Add."
+
+
 def test_unknown_shape_lists_fields_and_shapes() -> None:
     with pytest.raises(UnknownFormatError) as caught:
         detect_format([{"slug": "a", "markdown": "b"}, {"slug": "c", "tags": []}], "articles.jsonl.gz")

@@ -150,6 +150,16 @@ def tree(tmp_path: Path) -> Path:
     return tmp_path / "tree"
 
 
+def test_a_docstring_that_is_no_unicode_gives_no_pair(tmp_path: Path) -> None:
+    escape = "\\ud800"
+    prose = f"def f(values):\n    'Sum all of the values {escape}.'\n" + BODY
+    example = f"def g(values):\n    '''Sum all of the values.\n\n    >>> {escape}\n    '''\n" + BODY + "    # g\n"
+    (tmp_path / "mod.py").write_text(prose + example)
+    counts: Counter[str] = Counter()
+    assert list(harvest(tmp_path, counts=counts)) == []
+    assert counts[Skip.NOT_UNICODE] == 2
+
+
 def test_pairs(tree: Path) -> None:
     counts: Counter[str] = Counter()
     pairs = {pair["id"]: pair for pair in harvest(tree, counts=counts)}

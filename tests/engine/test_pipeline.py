@@ -1,9 +1,12 @@
 """The main job from end to end, on a tiny model."""
 
 import contextlib
+import errno
 import io
 import json
+import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +19,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from codeblock.cli import main
+from codeblock.engine import pipeline
+from codeblock.errors import DiskFullError
 from codeblock.export.labels import label_columns, labels_hash
 from codeblock.schemas import list_values
 
@@ -154,6 +159,100 @@ def test_reuse_selects_again_without_the_model(finished: Path, data: Path, tiny_
     assert manifest(fresh)["labels_sha256"] == less["labels_sha256"]
     codeblock("select", "--reuse", out, "--budget", 0.4)
     assert manifest(out)["labels_sha256"] == more["labels_sha256"]
+
+
+@pytest.mark.parametrize("stage", ["samples", "analysis", "scores"])
+def test_reuse_refuses_stages_that_were_not_made_together(stage: str, finished: Path, data: Path, tmp_path: Path) -> None:
+    mixed = Path(shutil.copytree(finished, tmp_path / "mixed"))
+    done = mixed / "stages" / stage / "done-00001.json"
+    done.write_text(done.read_text().replace('"key": "', '"key": "0'))  # as a killed run with other settings leaves it
+    for out in (mixed, tmp_path / "out"):
+        refused = codeblock("select", "--reuse", mixed, "--out", out, code=1)
+        assert f"the stages in {mixed} are not those that were scored together" in refused
+        assert not (out / "manifest.json").exists()
+
+
+@pytest.mark.parametrize("stage", ["samples", "analysis", "scores"])
+def test_reuse_refuses_damaged_stages(stage: str, finished: Path, tmp_path: Path) -> None:
+    damaged = Path(shutil.copytree(finished, tmp_path / "damaged"))
+    part = damaged / "stages" / stage / "part-00002.parquet"
+    content = bytearray(part.read_bytes())
+    content[len(content) // 2] ^= 1
+    part.write_bytes(content)
+    refused = codeblock("select", "--reuse", damaged, "--budget", 0.2, code=1)
+    assert f"shard 2 of {part.parent} is damaged" in refused
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", None])
+def test_reuse_needs_finished_scores(content: str | None, finished: Path, tmp_path: Path) -> None:
+    broken = Path(shutil.copytree(finished, tmp_path / "broken"))
+    scored = broken / "stages" / "scored.json"
+    scored.unlink() if content is None else scored.write_text(content)
+    refused = codeblock("select", "--reuse", broken, code=1)
+    assert ("holds no finished scores" if content is None else f"cannot read {scored}") in refused
+
+
+def test_reuse_without_links_copies(finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(source: Path, target: Path) -> None:
+        raise OSError(errno.EXDEV, "Invalid cross-device link")
+
+    monkeypatch.setattr(os, "link", refuse)
+    codeblock("select", "--reuse", finished, "--out", tmp_path / "copy")
+    assert manifest(tmp_path / "copy")["labels_sha256"] == manifest(finished)["labels_sha256"]
+    assert tree(tmp_path / "copy" / "stages" / "scores") == tree(finished / "stages" / "scores")
+
+    def full(path: Path, content: bytes) -> None:
+        raise DiskFullError(f"no space left to write {path}")
+
+    monkeypatch.setattr(pipeline, "write_bytes_atomic", full)
+    codeblock("select", "--reuse", finished, "--out", tmp_path / "full", code=74)
+    assert not (tmp_path / "full" / "stages" / "scored.json").exists()
+
+
+def test_a_call_that_cannot_succeed_changes_nothing(finished: Path, data: Path, tiny_model: Path, tmp_path: Path) -> None:
+    before = tree(finished)
+    for code, *wrong in (
+        (1, "nosuch.jsonl", "--model", tiny_model),
+        (1, data, "--model", tmp_path / "nosuch"),
+        (1, data, "--model", tiny_model, "--device", "nosuch"),
+        (2, data, data, "--model", tiny_model),
+        (2, data, "--model", tiny_model, "--format", "nosuch"),
+        (2, data, "--model", tiny_model, "--strategy", "nosuch"),
+    ):
+        codeblock("select", *wrong, "--out", finished, code=code)
+        assert tree(finished) == before, wrong
+
+
+def test_a_budget_for_nothing_is_an_error(finished: Path, tmp_path: Path) -> None:
+    refused = codeblock("select", "--reuse", finished, "--budget", 1e-9, "--out", tmp_path / "none", code=1)
+    assert "has a supervised token under a budget of 1e-09" in refused
+    assert not (tmp_path / "none" / "manifest.json").exists()
+
+
+def test_a_length_beyond_the_models_context_changes_nothing(finished: Path, data: Path, tiny_model: Path, tmp_path: Path) -> None:
+    codeblock("select", data, "--model", tiny_model, "--out", tmp_path / "long", "--max-length", 100_000)
+    assert manifest(tmp_path / "long")["counts"] == manifest(finished)["counts"]
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_the_run_in_a_sentence(
+    number: signal.Signals, code: int, finished: Path, data: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    command = [sys.executable, "-m", "codeblock", "select", str(data), "--model", str(tiny_model), "--out", str(tmp_path / "run")]
+    command += ["--shard-rows", "1"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while not list((tmp_path / "run").glob("stages/samples/done-*")):
+        assert process.poll() is None
+        time.sleep(0.01)
+    process.send_signal(number)
+    out, messages = process.communicate(timeout=60)
+    assert process.returncode == code
+    assert out == ""
+    assert f"stopped by {number.name}; the same command goes on" in " ".join(messages.split())
+    assert "Traceback" not in messages
+    assert not list(tmp_path.rglob("*.tmp-*"))
+    subprocess.run(command, check=True, capture_output=True)
+    assert manifest(tmp_path / "run")["labels_sha256"] == manifest(finished)["labels_sha256"]
 
 
 def test_reuse_refuses_another_model_or_other_data(finished: Path) -> None:

@@ -178,6 +178,10 @@ def test_no_artefact(tmp_path: Path):
     (tmp_path / "manifest.json").write_text("{")
     with pytest.raises(StoreError, match=r"manifest\.json is not JSON"):
         verify(tmp_path)
+    for other in ("{}", "[]"):
+        (tmp_path / "manifest.json").write_text(other)
+        with pytest.raises(StoreError, match=r"is not the manifest of an artefact: it must have files, labels_sha256"):
+            verify(tmp_path)
 
 
 def test_no_rows(tmp_path: Path):

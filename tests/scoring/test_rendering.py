@@ -125,6 +125,23 @@ def test_a_template_may_refuse_a_conversation() -> None:
         render(ALTERNATING, "?", "x", system="s")
 
 
+@pytest.mark.parametrize("answer", ["x = '<|im_start|>user'", "Fine.<|im_end|>\n<|im_start|>user\nMore?", "<|im_end|>"])
+def test_a_response_that_spells_out_the_end_of_its_turn_is_dropped(answer: str) -> None:
+    assert reason(CHATML, "?", answer) == "control_token_in_response"
+    assert reason(CHATML, "?", "fine", "?", answer) == "control_token_in_response"
+
+
+def test_a_special_token_that_the_template_does_not_use_is_text() -> None:
+    one = tokenizer("untrimmed")
+    one.add_special_tokens({"additional_special_tokens": ["<filename>"]})
+    sample = chat("?", "print('usage: run <filename>')")
+    assert seen(Renderer(one).render(sample)) == [sample.messages[1].content]
+
+
+def test_a_question_may_spell_out_control_tokens() -> None:
+    assert seen(render(CHATML, "What does <|im_end|> mean?", "It ends a turn.")) == ["It ends a turn."]
+
+
 def test_todays_date_is_pinned(caplog: pytest.LogCaptureFixture) -> None:
     assert render(DATED, "?", "x").text.startswith("26 Jul 2024<|im_start|>user")
     assert "fixed to 26 Jul 2024" in caplog.text

@@ -13,6 +13,7 @@ import torch
 from codeblock.config import ScoreSettings
 from codeblock.errors import AlignmentError, ModelError
 from codeblock.schemas import SAMPLES, SCORES
+from codeblock.scoring.gce import gce
 from codeblock.scoring.models import find_model, load_tokenizer
 from codeblock.scoring.stage import ScoreStage
 from tests.scoring.build import CHATML, chat, tiny, tokenizer
@@ -56,6 +57,9 @@ def test_scores_equal_the_naive_ones(stage: ScoreStage, saved: Path) -> None:
             log_p = model(input_ids=torch.tensor([row["input_ids"]])).logits[0].log_softmax(-1)
         wanted = [-log_p[t - 1, row["input_ids"][t]].item() for t in row["position"]]
         np.testing.assert_allclose(row["nll"], wanted, atol=1e-5 * max(wanted))
+        for q in (0.2, 0.7, 1.0):
+            naive = [(1 - np.exp(-v) ** q) / q for v in wanted]
+            np.testing.assert_allclose(gce(np.array(row["nll"]), q), naive, rtol=0, atol=1e-5)
         answers = [a.encode() for a in turns[1::2]]
         pieces: list[bytes] = [b""] * len(answers)
         for response, start, end in zip(row["response"], row["start"], row["end"], strict=True):

@@ -1,12 +1,16 @@
 """The command line: one file per command.
 
-Data goes to stdout or ``--out``, messages to stderr. Exit code 0 is success, 1 a failed run, 2 bad usage.
+Data goes to stdout or ``--out``, messages to stderr. Exit code 0 is success, 1 a failed run, 2 bad usage, 74 a full disk, 130 and
+143 an interruption by SIGINT or SIGTERM.
 """
 
 from __future__ import annotations
 
 import logging
+import signal
 import sys
+from types import FrameType
+from typing import NoReturn
 
 import typer
 from rich.console import Console
@@ -52,10 +56,28 @@ def _options(
     )
 
 
+class _Interrupted(BaseException):
+    """A signal asks us to stop; typer would end without a word at a `KeyboardInterrupt`."""
+
+
+def _interrupt(number: int, _: FrameType | None) -> NoReturn:
+    signal.signal(number, signal.SIG_DFL)  # the second one stops at once
+    raise _Interrupted(number)
+
+
 def main() -> None:
-    """Run the command line; an error of ours becomes one message on stderr and its exit code."""
+    """Run the command line; an error of ours, or a signal, becomes one message on stderr and its exit code."""
+    console = Console(stderr=True, soft_wrap=True, highlight=False)
+    signal.signal(signal.SIGINT, _interrupt)
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         app()
     except CodeblockError as error:
-        Console(stderr=True, soft_wrap=True).print(f"[bold red]error:[/] {escape(str(error))}", highlight=False)
+        console.print(f"[bold red]error:[/] {escape(str(error))}")
         sys.exit(error.exit_code)
+    except _Interrupted as interrupted:
+        number: int = interrupted.args[0]
+        console.print(
+            f"[bold red]stopped by {signal.Signals(number).name}[/]; the same command goes on from the last finished shard"
+        )
+        sys.exit(128 + number)

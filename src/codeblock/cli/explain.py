@@ -25,6 +25,8 @@ def explain(
     from codeblock.view.terminal import items_view, sample_view
 
     console = Console(width=width)
+    if not path.exists():
+        raise UsageError(f"{path} does not exist")
     if path.is_dir():
         if name is None:
             raise UsageError(f"{path} is a directory: say which sample with --id (its id, or its place from 0)")
@@ -53,7 +55,7 @@ def _analyze_file(path: Path) -> tuple[bytes, dict[str, Any]]:
 
     language = language_of_file(path.name)
     try:
-        text = path.read_bytes().decode()
+        text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise UsageError(f"cannot read {path}: {error.strerror}") from None
     except UnicodeDecodeError as error:

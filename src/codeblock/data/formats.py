@@ -80,7 +80,7 @@ def _from_pair(instruction: Any, response: Any, context: Any = None, system: Any
     """Two texts. The `input` of an Alpaca row is the instruction's second paragraph."""
     text = _text(instruction)
     if context is not None and _text(context).strip():
-        text = f"{text}\n\n{context}"
+        text = f"{text}\n\n{context}" if text.strip() else context
     messages = [Message("user", text), Message("assistant", _text(response))]
     if system is not None and _text(system).strip():
         messages.insert(0, Message("system", system))
@@ -203,7 +203,8 @@ def _text(value: Any) -> str:
 
 
 def _fits(row: dict[str, Any], form: Format) -> bool:
-    return all(any(name in row for name in alternatives) for alternatives in form.fields)
+    # a column that only other rows fill is null in Parquet
+    return all(any(row.get(name) is not None for name in alternatives) for alternatives in form.fields)
 
 
 def _describe(form: Format) -> str:

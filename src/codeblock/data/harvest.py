@@ -36,6 +36,7 @@ MAX_FILE_BYTES = 2_000_000
 _SKIPPED_DIRECTORIES = frozenset(
     {"__pycache__", "build", "dist-packages", "node_modules", "site-packages", "test", "testing", "tests", "idle_test", "venv"}
 )
+_SURROGATE = re.compile("[\ud800-\udfff]")
 _TEST_FILE = re.compile(r"(test_.*|.*_tests?|conftest)\.py")
 _EXAMPLES_HEADING = re.compile(r"\n[^\n]{0,80}\b(examples?|doctests?|usage)\b[^\n]{0,40}(\n[-=~]+)?\s*\Z", re.IGNORECASE)
 
@@ -52,6 +53,7 @@ class Skip(StrEnum):
     TRIVIAL = "trivial"  # fewer than `MIN_STATEMENTS` statements
     LONG = "long"  # more than `MAX_LINES` lines
     NOT_SEPARABLE = "not_separable"  # without docstring and indentation it is another program
+    NOT_UNICODE = "not_unicode"  # an escape in the docstring names half of a surrogate pair
     NAME_TWICE = "name_twice"  # the file defines the name before, as property setters and overloads do
     DUPLICATE = "duplicate"  # the same code, or the same instruction, came before
 
@@ -194,7 +196,10 @@ def _pair(function: Function, classes: list[str], lines: list[str]) -> tuple[str
     what = f"{kind}method `{signature}` of the class `{classes[-1]}`" if classes else f"{kind}function `{signature}`"
     prompt = f"Write the Python {what}.\n\n{prose}"
     fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", code)), default=0))
-    return prompt, f"{fence}python\n{code}{fence}", _tests(docstring)
+    tests = _tests(docstring)
+    if _SURROGATE.search(prompt) or _SURROGATE.search(tests or ""):
+        return Skip.NOT_UNICODE
+    return prompt, f"{fence}python\n{code}{fence}", tests
 
 
 def _signature(function: Function) -> str:

@@ -9,8 +9,10 @@ import json
 import time
 from array import array
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -83,8 +85,7 @@ def read(
         StoreError: the shards cannot be written.
     """
     started = time.monotonic()
-    if settings.format is not None:
-        find_format(settings.format)
+    check_inputs(paths, settings)
     names = _unique_names(paths)
     inputs = tuple(_describe(path, name) for path, name in zip(paths, names, strict=True))
     fingerprint = {"name": "samples", "version": _VERSION, "settings": settings.model_dump(exclude={"max_quarantined"})}
@@ -129,6 +130,21 @@ def read(
         raise DataError(f"none of the {report.rows} rows can be used: {_top(report.quarantined + report.rejected)}; see {out}")
     shards.prune(len(done))
     return ReadReport(report, inputs)
+
+
+def check_inputs(paths: Sequence[Path], settings: ReadSettings) -> None:
+    """Find what is wrong with a call of `read`, without reading.
+
+    Raises:
+        DataError: a file cannot be opened.
+        UsageError: a path is given twice, or the format does not exist.
+    """
+    if settings.format is not None:
+        find_format(settings.format)
+    _unique_names(paths)
+    for path in paths:
+        with _open(path):
+            pass
 
 
 def _stream(
@@ -242,9 +258,16 @@ def _unique_names(paths: Sequence[Path]) -> list[str]:
 
 
 def _describe(path: Path, name: str) -> InputFile:
+    with _open(path) as file:
+        return InputFile(name, path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
+
+
+@contextmanager
+def _open(path: Path) -> Generator[BufferedReader]:
+    """An input file, with what the operating system may say of it in our words."""
     try:
         with path.open("rb") as file:
-            return InputFile(name, path.stat().st_size, hashlib.file_digest(file, "sha256").hexdigest())
+            yield file
     except FileNotFoundError:
         raise DataError(f"{path} does not exist") from None
     except IsADirectoryError:

@@ -77,8 +77,7 @@ def run_stage(
 
     def make(index: int, call: Call) -> Done:
         for source, shards in zip(sources, made_from, strict=True):
-            if source.find(index, shards[index].key) is None:
-                raise StoreError(f"shard {index} of {source.directory} is damaged: run the command that made it again")
+            source.check(index, shards[index].key)
         return _make_shard(stage, inputs, target, index, keys[index], call)
 
     with closing(_run(stage, todo, make, workers, limits)) as made:

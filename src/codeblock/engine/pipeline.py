@@ -15,15 +15,26 @@ import yaml
 
 from codeblock.analyze.stage import AnalyzeStage
 from codeblock.config import Recipe, build_recipe
-from codeblock.data.read import read
+from codeblock.data.read import check_inputs, read
 from codeblock.engine.local import run_stage
-from codeblock.errors import StoreError
+from codeblock.errors import DataError, StoreError
 from codeblock.export.artefact import STAGES, write_manifest, write_selection
 from codeblock.scoring.stage import ScoreStage
 from codeblock.select.plan import strategy
-from codeblock.store import StageReport, run_lock, write_bytes_atomic, write_json_atomic
+from codeblock.store import (
+    Counts,
+    Shards,
+    StageReport,
+    check_counts,
+    done_name,
+    run_lock,
+    shard_key,
+    write_bytes_atomic,
+    write_json_atomic,
+)
 
 _SCORED = "stages/scored.json"
+_OWN_SHARE = 0.75  # of a sample's time: then the analysis ends by itself; the guard ends what no check inside it can
 
 
 class Watch(Protocol):
@@ -53,32 +64,33 @@ def run(recipe: Recipe, watch: Watch) -> Outcome:
     Raises:
         CodeblockError: of the exception tree, as each stage says.
     """
-    strategy(recipe.select.strategy)
-    root = Path(recipe.out)
+    root, data = Path(recipe.out), [Path(path) for path in recipe.data]
     samples, analysis, scores = (root / "stages" / stage for stage in STAGES)
-    analyze, score = AnalyzeStage(recipe.analyze.seconds, recipe.analyze.max_bytes), ScoreStage(recipe.score)
+    seconds = recipe.analyze.seconds
+    analyze, score = AnalyzeStage(seconds * _OWN_SHARE, recipe.analyze.max_bytes), ScoreStage(recipe.score)
+    # what is wrong with the call shows before anything is changed or any time is spent
+    strategy(recipe.select.strategy)
+    check_inputs(data, recipe.read)
+    scoring_facts = {**score.facts(), "scores": dict(score.fingerprint())}
     with run_lock(root):
         _start(root)
         with watch("read") as progress:
-            reading = read([Path(path) for path in recipe.data], recipe.read, samples, progress=progress)
+            reading = read(data, recipe.read, samples, progress=progress)
         with watch("analyze") as progress:
             workers = recipe.analyze.workers or os.cpu_count() or 1
-            # the stage watches its own time; the guard ends what no check inside it can
-            limit = recipe.analyze.seconds + 0.5
-            analyzing = run_stage(analyze, [samples], analysis, workers=workers, row_seconds=limit, progress=progress)
+            analyzing = run_stage(analyze, [samples], analysis, workers=workers, row_seconds=seconds, progress=progress)
         with watch("score") as progress:
             # of the samples alone: what the analysis finds never makes scores stale, which are much dearer
             scoring = run_stage(score, [samples], scores, progress=progress)
         reports = reading.stage, analyzing, scoring
         facts = {
             "model": recipe.score.model,
-            **score.facts(),
+            **scoring_facts,
             "inputs": [asdict(file) for file in reading.inputs],
             "analysis": dict(analyze.fingerprint()),
-            "scores": dict(score.fingerprint()),
         }
         read_counts = {"rows_in": reading.stage.rows, "quarantined": dict(sorted(reading.stage.quarantined.items()))}
-        scored = {"facts": facts, "counts": read_counts, "config": recipe.model_dump(mode="json")}
+        scored = {"facts": facts, "counts": read_counts, "config": recipe.model_dump(mode="json"), "stages": _digests(root)}
         write_json_atomic(root / _SCORED, scored)
         return _finish(root, recipe, scored, reports, watch)
 
@@ -104,6 +116,12 @@ def reselect(source: Path, out: Path, changes: Mapping[str, Any], watch: Watch) 
         _start(out)
         if out.resolve() != source.resolve():
             _link_stages(source, out)
+        # of what is in `out` now: another run may be changing `source`
+        if _digests(out) != scored["stages"]:
+            raise StoreError(
+                f"the stages in {source} are not those that were scored together: a later run into it did not finish, "
+                "so run `codeblock select` with its data and model again"
+            )
         return _finish(out, recipe, scored, (), watch)
 
 
@@ -115,11 +133,14 @@ def read_scored(directory: Path) -> dict[str, Any]:
     """
     path = directory / _SCORED
     try:
-        return json.loads(path.read_bytes())
+        scored = json.loads(path.read_bytes())
+        if not (isinstance(scored, dict) and scored.keys() >= {"facts", "counts", "config", "stages"}):
+            raise ValueError("it does not say what was scored")
+        return scored
     except FileNotFoundError:
         raise StoreError(f"{directory} holds no finished scores: is it the --out of a `codeblock select`?") from None
     except (OSError, ValueError) as error:
-        raise StoreError(f"cannot read {path}: {error}") from error
+        raise StoreError(f"cannot read {path}: {error}; run the command that made it again") from error
 
 
 def _start(root: Path) -> None:
@@ -131,23 +152,47 @@ def _finish(root: Path, recipe: Recipe, scored: dict[str, Any], reports: Sequenc
     """Select from the scores in `root`, and write the artefact."""
     with watch("select") as progress:
         selecting, done = write_selection(root, recipe.select, chat=scored["facts"]["chat"], progress=progress)
-        counts = {**scored["counts"], "rejected": dict(sorted(selecting.rejected.items())), "kept": selecting.kept}
-        facts = {**scored["facts"], "config": recipe.model_dump(mode="json")}
-        manifest = write_manifest(root, done, facts, counts)
-    write_bytes_atomic(root / "recipe.yaml", yaml.safe_dump(facts["config"], sort_keys=False, allow_unicode=True).encode())
+    if selecting.kept == 0:
+        raise DataError(
+            f"none of {selecting.rows} rows has a supervised token under a budget of {recipe.select.budget:g} "
+            f"({', '.join(f'{reason} {count}' for reason, count in selecting.rejected.most_common(5))}): raise --budget"
+        )
+    reading, rejected = scored["counts"], dict(sorted(selecting.rejected.items()))
+    check_counts(Counts(reading["rows_in"], selecting.kept, rejected, reading["quarantined"]), "the whole run")
+    config = recipe.model_dump(mode="json")
+    write_bytes_atomic(root / "recipe.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True).encode())
+    manifest = write_manifest(
+        root, done, {**scored["facts"], "config": config}, {**reading, "rejected": rejected, "kept": selecting.kept}
+    )
     return Outcome(manifest, (*reports, selecting))
+
+
+def _digests(root: Path) -> dict[str, str]:
+    """Per stage, a hash of what its shards were made from and of what they hold, as their done files say."""
+    return {stage: shard_key({}, [repr(done) for done in Shards(root / "stages" / stage).all()]) for stage in STAGES}
 
 
 def _link_stages(source: Path, out: Path) -> None:
     """Give `out` the stored stages of `source`; finished files are never changed in place, so a link is as good as a copy."""
+    (out / _SCORED).unlink(missing_ok=True)
     for stage in STAGES:
-        shutil.rmtree(out / "stages" / stage, ignore_errors=True)
-        shutil.copytree(source / "stages" / stage, out / "stages" / stage, copy_function=_link)
+        there, here = source / "stages" / stage, out / "stages" / stage
+        shutil.rmtree(here, ignore_errors=True)
+        for index, done in enumerate(Shards(there).all()):
+            for name in (*done.files, done_name(index)):
+                _link(there / name, here / name)
     write_bytes_atomic(out / _SCORED, (source / _SCORED).read_bytes())
 
 
-def _link(source: str, target: str) -> None:
+def _link(source: Path, target: Path) -> None:
     try:
+        target.parent.mkdir(parents=True, exist_ok=True)
         os.link(source, target)
+        return
     except OSError:  # another file system, or one without links
-        shutil.copyfile(source, target)
+        pass
+    try:
+        content = source.read_bytes()
+    except OSError as error:
+        raise StoreError(f"cannot read {source}: {error.strerror}; run the command that made it again") from error
+    write_bytes_atomic(target, content)

@@ -67,7 +67,8 @@ def write_selection(
     """
     started = time.monotonic()
     strategy(settings.strategy)
-    made_from = [Shards(root / "stages" / stage).all() for stage in STAGES]
+    sources = [Shards(root / "stages" / stage) for stage in STAGES]
+    made_from = [shards.all() for shards in sources]
     count = len(made_from[0])
     if count == 0 or any(len(shards) != count for shards in made_from):
         raise StoreError(f"{root} holds no finished scores: run `codeblock select` with a model first")
@@ -83,6 +84,8 @@ def write_selection(
 
         def pool() -> Iterator[ScoredSample]:
             for index in range(count):
+                for source, shards in zip(sources, made_from, strict=True):
+                    source.check(index, shards[index].key)
                 for sample in _scored(root, index):
                     if sample is not None:
                         scored[index] += 1

@@ -38,6 +38,7 @@ from codeblock.types import Int32
 ARTEFACT = "artefact"
 """Name of the report on the files themselves."""
 
+_NEEDED = {"files", "labels_sha256", "max_length", "rows"}  # of a manifest
 _CHUNK = 1024  # rows read at a time
 _SHOWN = 5  # differences that are told in words
 _STEP = 2  # batches of the optimiser step whose loss is compared
@@ -142,7 +143,10 @@ def _missing(trainer: TrainerSpec) -> MissingExtraError | None:
 def _read_manifest(directory: Path) -> dict[str, Any]:
     path = directory / "manifest.json"
     try:
-        return json.loads(path.read_text())
+        manifest = json.loads(path.read_text())
+        if not (isinstance(manifest, dict) and manifest.keys() >= _NEEDED):
+            raise StoreError(f"{path} is not the manifest of an artefact: it must have {', '.join(sorted(_NEEDED))}")
+        return manifest
     except FileNotFoundError:
         raise StoreError(
             f"{directory} is no finished artefact: manifest.json is missing; run `codeblock select` to its end"
@@ -191,10 +195,14 @@ def _check_artefact(directory: Path, manifest: Mapping[str, Any], damage: list[s
     present = (path.relative_to(directory).as_posix() for path in sorted(directory.glob("data/*.parquet")))
     faults += [f"{name} is not in the manifest" for name in present if name not in files]
     faults += damage
-    rows = trained = tokens = 0
+    rows = trained = tokens = more = 0
     if not damage:
         for where, row in _read_rows(directory, manifest):
-            faults += [f"{where}: {fault}" for fault in _check_row(row)]
+            for fault in _check_row(row):
+                if len(faults) < _SHOWN:
+                    faults.append(f"{where}: {fault}")
+                else:
+                    more += 1
             rows += 1
             tokens += len(row.input_ids)
             trained += int(np.count_nonzero(row.labels != IGNORED))
@@ -207,7 +215,7 @@ def _check_artefact(directory: Path, manifest: Mapping[str, Any], damage: list[s
         trained_tokens=trained,
         masked_tokens=tokens - trained,
         differences=tuple(faults[:_SHOWN]),
-        difference_count=len(faults),
+        difference_count=len(faults) + more,
     )
 
 
@@ -369,7 +377,8 @@ def _explain(directory: Path, manifest: Mapping[str, Any], lost: Counter[bytes],
         common = [_common_prefix(row.input_ids, other.input_ids) for other in unknown]
         best = max(range(len(common)), key=common.__getitem__, default=None)
         if best is None or common[best] == 0:
-            dropped.append(f"{where}: the row is not trained at all")
+            if len(dropped) < _SHOWN:
+                dropped.append(f"{where}: the row is not trained at all")
         elif (partner := partners[best]) is None or common[best] > partner[0]:
             partners[best] = (common[best], where, row)
     told = [_compare(row, partner) for row, partner in zip(unknown, partners, strict=True)]

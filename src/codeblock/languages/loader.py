@@ -101,7 +101,7 @@ def load(name: str) -> Language:
     try:
         module = importlib.import_module(pack["grammar"]["module"])
     except ModuleNotFoundError:
-        raise MissingExtraError(pack["grammar"]["distribution"], name, f"analysing {name}") from None
+        raise MissingExtraError(pack["grammar"]["distribution"], None, f"analysing {name}") from None
     grammar = tree_sitter.Language(getattr(module, pack["grammar"]["function"])())
     tokens, closing = pack["tokens"], pack["closing"]
     kinds = [(i, grammar.node_kind_for_id(i) or "") for i in range(grammar.node_kind_count)]

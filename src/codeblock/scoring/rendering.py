@@ -19,7 +19,7 @@ import numpy as np
 from codeblock.errors import AlignmentError, CodeblockError, ModelError
 from codeblock.scoring.alignment import TokenAligner
 from codeblock.spans import ByteSpan
-from codeblock.types import Bool, Int32, RenderedSample, Sample
+from codeblock.types import Bool, Int32, Message, RenderedSample, Sample
 
 PLAIN_TEMPLATE = (
     "{% if add_bos %}{{ bos_token }}{% endif %}"
@@ -93,6 +93,7 @@ class Renderer:
         self._template = template
         added = tokenizer.added_tokens_decoder
         self._special = {number for number, token in added.items() if token.special} | {tokenizer.eos_token_id}
+        self._control = self._control_tokens()
 
     def fingerprint(self) -> dict[str, str]:
         """Return sha256 of the tokenizer and of the template, which together determine every rendering."""
@@ -108,8 +109,9 @@ class Renderer:
 
         Raises:
             RejectedSample: with reason ``template_rejects_messages`` (the template raises, e.g. because roles do not alternate),
-                ``template_changes_response`` (a response does not stand in the text as it is, apart from white space around it)
-                or ``tokenizer_alignment`` (the tokenizer changes the text).
+                ``template_changes_response`` (a response does not stand in the text as it is, apart from white space around it),
+                ``tokenizer_alignment`` (the tokenizer changes the text) or ``control_token_in_response`` (a response spells out a
+                special token by which the template separates turns: the model would see its turn end there).
         """
         text = self._apply(sample, [m.content for m in sample.messages])
         spans, stripped = self._locate(sample, text)
@@ -119,7 +121,7 @@ class Renderer:
             starts = self._aligner.starts(encoded, ids)
         except AlignmentError as error:
             raise RejectedSample("tokenizer_alignment", str(error)) from None
-        return RenderedSample(
+        rendered = RenderedSample(
             text=text,
             responses=spans,
             stripped=stripped,
@@ -127,6 +129,20 @@ class Renderer:
             token_starts=starts,
             end_of_turn=self._end_of_turn(encoded, spans, ids, starts),
         )
+        inside, _ = response_tokens(rendered)
+        if found := self._control.intersection(rendered.input_ids[inside].tolist()):
+            raise RejectedSample("control_token_in_response", self._tokenizer.convert_ids_to_tokens(min(found)))
+        return rendered
+
+    def _control_tokens(self) -> set[int]:
+        """The special tokens with which the template surrounds a short conversation; all, where it does not take one."""
+        probe = Sample("probe", (Message("user", "a"), Message("assistant", "b")), "", 0, "{}")
+        try:
+            text = self._apply(probe, ["a", "b"])
+        except RejectedSample:
+            return self._special
+        ids: list[int] = self._tokenizer(text, add_special_tokens=False)["input_ids"]
+        return self._special.intersection([*ids, self._tokenizer.eos_token_id])
 
     def _check_alignment(self) -> None:
         """Refuse a tokenizer that would have every sample dropped."""

@@ -44,7 +44,7 @@ class ScoreStage:
 
     Attributes:
         info: the model; None before `setup`.
-        renderer: its chat template and tokenizer; None before `setup`.
+        renderer: its chat template and tokenizer; None before `facts` or `setup`.
 
     Args:
         settings: which model, and how it runs.
@@ -88,23 +88,32 @@ class ScoreStage:
         """
         files = find_model(self._settings.model)
         require("torch", "scoring a model")
-        renderer = Renderer(load_tokenizer(files))
+        renderer = self._load_renderer()
         model, info = load_model(files, self._settings.dtype, self._settings.device)
         if renderer.vocabulary > (rows := model.get_input_embeddings().weight.shape[0]):
             raise ModelError(f"the tokenizer of {files.name!r} has {renderer.vocabulary} tokens, its model only {rows}")
         from codeblock.scoring.scorer import Scorer
 
         self._scorer = Scorer(model, self._settings.batch_tokens)
-        self.renderer, self.info = renderer, info
+        self.info = info
         _log.info("scoring with %s (%s) in %s on %s", info.name, info.architecture, info.dtype, info.device)
 
     def facts(self) -> dict[str, Any]:
         """Return what a trainer must share with the scores: the hashes of tokenizer and chat template, and whether there is one.
 
         Loads no weights.
+
+        Raises:
+            ModelError: the model is not found.
+            AlignmentError: the bytes of its tokens cannot be told.
+            MissingExtraError: a library of the extra ``score`` is not installed.
         """
-        renderer = self.renderer or Renderer(load_tokenizer(find_model(self._settings.model)))
+        renderer = self._load_renderer()
         return {"chat": renderer.is_chat, **renderer.fingerprint()}
+
+    def _load_renderer(self) -> Renderer:
+        self.renderer = self.renderer or Renderer(load_tokenizer(find_model(self._settings.model)))
+        return self.renderer
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Score a table with the columns of `SAMPLES`; samples are batched with others of this table only."""
@@ -132,8 +141,8 @@ class ScoreStage:
         except RejectedSample as error:
             _log.debug("sample %s: %s", sample.id, error)
             return error.reason
-        limit = self._settings.max_length or self.info.context_length
-        if limit is not None and len(rendered.input_ids) > limit:
+        limits = [n for n in (self._settings.max_length, self.info.context_length) if n is not None]
+        if limits and len(rendered.input_ids) > min(limits):
             return "longer_than_context"
         mask, _ = response_tokens(rendered)
         return rendered if mask.any() else "no_response_tokens"

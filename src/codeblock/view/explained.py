@@ -6,9 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import pyarrow.parquet as pq
-
 from codeblock.errors import StoreError, UsageError, nearest
+from codeblock.store import read_table
 
 Explained = dict[str, Any]
 """A row of `export.tables.ANNOTATIONS` as plain values, with the sample's `messages`, `source` and `row`."""
@@ -22,7 +21,7 @@ def load_explained(directory: Path, name: str) -> Explained:
         name: the sample's id, or else its place in the artefact, from 0.
 
     Raises:
-        StoreError: the directory holds no artefact.
+        StoreError: the directory holds no artefact, or a damaged one.
         UsageError: no sample has that id or place.
     """
     shards = sorted((directory / "annotations").glob("*.parquet"))
@@ -36,7 +35,7 @@ def load_explained(directory: Path, name: str) -> Explained:
 
 def _ids(shards: list[Path]) -> Iterator[tuple[Path, list[str]]]:
     for shard in shards:
-        yield shard, pq.read_table(shard, columns=["id"]).column("id").to_pylist()
+        yield shard, read_table(shard, ["id"]).column("id").to_pylist()
 
 
 def _find(shards: list[Path], name: str) -> tuple[Path, int]:
@@ -57,4 +56,4 @@ def _find(shards: list[Path], name: str) -> tuple[Path, int]:
 
 
 def _row(path: Path, row: int) -> dict[str, Any]:
-    return pq.read_table(path).slice(row, 1).to_pylist()[0]
+    return read_table(path).slice(row, 1).to_pylist()[0]

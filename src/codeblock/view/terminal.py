@@ -15,8 +15,11 @@ from codeblock.view.explained import Explained
 
 SUPERVISED = "bold black on green"
 # a response could hold sequences that command the terminal; they are shown as Unicode's pictures of them
-_VISIBLE = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n\r"}
-_VISIBLE |= {0x7F: "\u2421", **dict.fromkeys(range(0x80, 0xA0), "\N{REPLACEMENT CHARACTER}")}
+_VISIBLE: dict[int, int] = {
+    **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n\r"},
+    0x7F: 0x2421,
+    **dict.fromkeys(range(0x80, 0xA0), 0xFFFD),
+}
 _VERDICT_STYLE = {"chosen": "green", "required": "cyan", "budget": "yellow"}
 _VERDICT_LEGEND = {
     "chosen": "for its own priority",
