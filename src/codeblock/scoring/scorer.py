@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 import transformers
-from torch.nn.functional import cross_entropy
+from torch.nn.functional import cross_entropy, pad
 
 from codeblock.errors import ModelError
 from codeblock.scoring.attention import PACKED
@@ -22,6 +22,9 @@ from codeblock.types import Int32, RenderedSample, TokenScores
 
 _TILE = 256
 """Positions that go through the LM head at a time: fewer make the matrix product slow, more only take memory."""
+
+_STEP = 64
+"""Packed lengths are rounded up to a multiple of this: oneDNN compiles a kernel for every new shape, and keeps it."""
 
 _KNOWN_LAYERS = {"full_attention", "sliding_attention"}
 
@@ -99,12 +102,14 @@ class Scorer:
 
     def _hidden(self, ids: Sequence[Int32], rows: Sequence[Int32]) -> torch.Tensor:
         """Last hidden states at `rows` of each sequence, concatenated: [sum of rows, width]."""
-        lengths = tuple(len(i) for i in ids)
+        lengths = [len(i) for i in ids]
         if self.packed:
+            if filler := -sum(lengths) % _STEP:  # one more sequence, which no other sees
+                ids, lengths = [*ids, np.zeros(filler, np.int32)], [*lengths, filler]
             inputs = np.concatenate(ids)[None]
             places = np.concatenate([np.arange(length) for length in lengths])[None]
-            starts = np.cumsum((0, *lengths[:-1]))
-            options: dict[str, Any] = {"position_ids": self._to_device(places), "sequence_lengths": lengths}
+            starts = np.cumsum((0, *lengths[:-1]))[: len(rows)]
+            options: dict[str, Any] = {"position_ids": self._to_device(places), "sequence_lengths": tuple(lengths)}
         else:
             inputs = np.zeros((len(ids), max(lengths)), np.int64)
             for row, sequence in zip(inputs, ids, strict=True):
@@ -117,10 +122,13 @@ class Scorer:
 
     def _head_nll(self, hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
         """-log p of each target given its hidden state, in float32."""
+        count = len(hidden)
+        filler = -count % _STEP
+        hidden, targets = pad(hidden, (0, 0, 0, filler)), pad(targets, (0, filler))
         # all tiles in one buffer: fresh memory for each would cost a CPU a third of the head's time in page faults
         buffer = hidden.new_empty(min(_TILE, len(hidden)), self._head.vocabulary)
         parts = zip(hidden.split(_TILE), targets.split(_TILE), strict=True)
-        return torch.cat([_nll_in_place(self._head(h, buffer[: len(h)]).float(), t) for h, t in parts])
+        return torch.cat([_nll_in_place(self._head(h, buffer[: len(h)]).float(), t) for h, t in parts])[:count]
 
     def _to_device(self, values: np.ndarray) -> torch.Tensor:
         return torch.from_numpy(values.astype(np.int64)).to(self._device)
