@@ -8,10 +8,8 @@ from functools import partial
 from itertools import compress
 
 from codeblock.analyze.parse import Interval, Parsed
-from codeblock.languages.loader import CORE
 from codeblock.spans import ByteSpan
 
-_ONLY_CORE = bytes(int(c == CORE) for c in range(256))
 as_span: Callable[[tuple[int, int]], ByteSpan] = partial(tuple.__new__, ByteSpan)  # pyright: ignore[reportAssignmentType]
 """A pair as a span, three times faster than calling `ByteSpan`, for one object per token."""
 
@@ -25,8 +23,7 @@ class CoreTokens:
     __slots__ = ("_spans", "_starts")
 
     def __init__(self, parsed: Parsed) -> None:
-        is_core = parsed.language.leaf.translate(_ONLY_CORE)
-        leaves = compress(zip(parsed.starts, parsed.ends, strict=True), map(is_core.__getitem__, parsed.kinds))
+        leaves = compress(parsed.leaves, map(parsed.language.is_core.__getitem__, parsed.kinds))
         self._spans = list(map(as_span, leaves))
         if len(parsed.spans) > 1:
             self._spans = _clip(self._spans, parsed)

@@ -113,7 +113,7 @@ def read_events(parsed: Parsed, owners: Sequence[tuple[ByteSpan, int]]) -> Event
     for start, end in captures.get("outer", ()):
         nodes.setdefault((start, -end, Rank.OUTER), "outer")
     ordered: list[Event] = [(start, minus_end, rank, name) for (start, minus_end, rank), name in nodes.items()]
-    leaves = compress(zip(parsed.starts, parsed.ends, strict=True), map(parsed.language.is_identifier.__getitem__, parsed.kinds))
+    leaves = compress(parsed.leaves, map(parsed.language.is_identifier.__getitem__, parsed.kinds))
     rank = Rank.NAME
     spans = iter(owners)
     (first, last), item = next(spans, _NOWHERE)

@@ -15,7 +15,7 @@ import tree_sitter
 from codeblock.analyze.deadline import Deadline
 from codeblock.analyze.lines import Lines
 from codeblock.errors import AnalysisTimeout
-from codeblock.languages.loader import INSIDE, Language
+from codeblock.languages.loader import Language
 from codeblock.spans import ByteSpan
 
 MAX_DEPTH = 10_000  # a query loses captures below a depth of 2 ** 16 without a word, and takes minutes to do so
@@ -39,7 +39,7 @@ class Parsed:
         lines: of the response.
         spans: the block's content, one span or one per line.
         language: its language.
-        starts, ends, kinds: parallel, one entry per leaf in order: where it lies and the id of its kind.
+        leaves, kinds: parallel, one entry per leaf in order: where it lies and the id of its kind.
         errors: ERROR nodes, outer before inner.
         missing: the nodes that lack a token.
         nodes: per capture name of items, the captured nodes as (start, end, kind); nothing where the block must not be queried.
@@ -55,8 +55,7 @@ class Parsed:
     lines: Lines
     spans: tuple[ByteSpan, ...]
     language: Language
-    starts: list[int]
-    ends: list[int]
+    leaves: list[Interval]
     kinds: list[int]
     errors: list[Interval]
     missing: list[Interval]
@@ -72,8 +71,7 @@ class Parsed:
 class _Flat:
     """The leaves and the damage of one tree, in order."""
 
-    starts: list[int]
-    ends: list[int]
+    leaves: list[Interval]
     kinds: list[int]
     errors: list[Interval]
     missing: list[Interval]
@@ -125,8 +123,7 @@ def parse(source: bytes, lines: Lines, spans: Sequence[ByteSpan], language: Lang
         lines,
         tuple(spans),
         language,
-        flat.starts,
-        flat.ends,
+        flat.leaves,
         flat.kinds,
         flat.errors,
         flat.missing,
@@ -192,10 +189,9 @@ def _point(lines: Lines, offset: int) -> tree_sitter.Point:
 
 def _flatten(tree: tree_sitter.Tree, language: Language, deadline: Deadline) -> _Flat:
     """Walk the tree once. The walk keeps no nodes and does not recurse: trees can be 100,000 levels deep."""
-    starts: list[int] = []
-    ends: list[int] = []
+    leaves: list[Interval] = []
     kinds: list[int] = []
-    leaf = language.leaf
+    is_inside = language.is_inside
     damage = _Damage() if tree.root_node.has_error else None
     depth = deepest = 0
     check_at = _CHECK_EVERY
@@ -212,25 +208,24 @@ def _flatten(tree: tree_sitter.Tree, language: Language, deadline: Deadline) -> 
         node = cursor.node
         assert node is not None
         kind = node.kind_id
-        if leaf[kind] == INSIDE and (damage is None or damage.is_sound_above()) and up():
+        if is_inside[kind] and (damage is None or damage.is_sound_above()) and up():
             depth -= 1
             if damage is not None:
                 damage.leave()
             node = cursor.node
             assert node is not None
             kind = node.kind_id
-        start, end = node.byte_range
+        start, end = span = node.byte_range
         if start < end:
-            starts.append(start)
-            ends.append(end)
+            leaves.append(span)
             kinds.append(kind)
         if damage is not None:
             damage.leave()
         while not right():
             if not up():
                 if damage is None:
-                    return _Flat(starts, ends, kinds, [], [], deepest > MAX_DEPTH)
-                return _Flat(starts, ends, kinds, damage.errors, damage.missing, damage.wide or deepest > MAX_DEPTH)
+                    return _Flat(leaves, kinds, [], [], deepest > MAX_DEPTH)
+                return _Flat(leaves, kinds, damage.errors, damage.missing, damage.wide or deepest > MAX_DEPTH)
             depth -= 1
             if damage is not None:
                 damage.leave()
@@ -315,7 +310,7 @@ def _open_at(flat: _Flat, source: bytes, cut: int, language: Language) -> tuple[
     last_line = source.rfind(b"\n", 0, len(source[:cut].rstrip())) + 1
     brackets: list[bytes] = []
     string: bytes | None = None
-    for start, end, kind in zip(flat.starts, flat.ends, flat.kinds, strict=True):
+    for (start, end), kind in zip(flat.leaves, flat.kinds, strict=True):
         if end > cut:
             break
         if kind in language.string_end:
@@ -335,10 +330,11 @@ def _open_at(flat: _Flat, source: bytes, cut: int, language: Language) -> tuple[
 
 def _forget_after(flat: _Flat, cut: int) -> None:
     """Drop what lies after the cut, which is ours, and end there what crosses it."""
-    while flat.starts and flat.starts[-1] >= cut:
-        for column in (flat.starts, flat.ends, flat.kinds):
-            column.pop()
-    if flat.ends and flat.ends[-1] > cut:
-        flat.ends[-1] = cut
+    leaves = flat.leaves
+    while leaves and leaves[-1][0] >= cut:
+        leaves.pop()
+        flat.kinds.pop()
+    if leaves and leaves[-1][1] > cut:
+        leaves[-1] = (leaves[-1][0], cut)
     flat.errors = [(start, min(end, cut)) for start, end in flat.errors if start < cut]
     flat.missing = [(start, min(end, cut)) for start, end in flat.missing if start < cut]
