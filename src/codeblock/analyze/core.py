@@ -5,7 +5,6 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable
 from functools import partial
-from itertools import compress
 
 from codeblock.analyze.parse import Interval, Parsed
 from codeblock.spans import ByteSpan
@@ -23,8 +22,7 @@ class CoreTokens:
     __slots__ = ("_spans", "_starts")
 
     def __init__(self, parsed: Parsed) -> None:
-        leaves = compress(parsed.leaves, map(parsed.language.is_core.__getitem__, parsed.kinds))
-        self._spans = list(map(as_span, leaves))
+        self._spans = list(map(as_span, parsed.core))
         if len(parsed.spans) > 1:
             self._spans = _clip(self._spans, parsed)
         self._starts = [s[0] for s in self._spans]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import compress
 
 from codeblock.analyze.parse import Interval, Parsed
 from codeblock.analyze.program import JUMPS, LoopKind, Op, Role
@@ -113,11 +112,10 @@ def read_events(parsed: Parsed, owners: Sequence[tuple[ByteSpan, int]]) -> Event
     for start, end in captures.get("outer", ()):
         nodes.setdefault((start, -end, Rank.OUTER), "outer")
     ordered: list[Event] = [(start, minus_end, rank, name) for (start, minus_end, rank), name in nodes.items()]
-    leaves = compress(parsed.leaves, map(parsed.language.is_identifier.__getitem__, parsed.kinds))
     rank = Rank.NAME
     spans = iter(owners)
     (first, last), item = next(spans, _NOWHERE)
-    for start, end in leaves:
+    for start, end in parsed.identifiers:
         while last <= start:
             (first, last), item = next(spans, _NOWHERE)
         if first <= start and roles.get(start) != Role.IGNORE:

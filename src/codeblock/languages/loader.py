@@ -34,7 +34,6 @@ import hashlib
 import importlib
 import re
 import tomllib
-from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata, resources
@@ -47,9 +46,8 @@ from codeblock.errors import MissingExtraError, UsageError, nearest
 LANGUAGES: tuple[str, ...] = ("python",)
 """Names of the packs, which are the names of their folders."""
 
-_KIND_IDS = 1 << 16
-"""Length of the tables by node kind id: ERROR nodes have the largest id, 65535."""
-
+NOT_CORE, CORE, NAME, INSIDE = range(4)
+"""What a leaf is: no core token, a core token, one that names a variable, or a part of the token that is its parent."""
 
 @dataclass(frozen=True, slots=True)
 class Language:
@@ -59,9 +57,7 @@ class Language:
         name: of the pack.
         grammar: the Tree-sitter language.
         query: the captures of ``codeblock.scm``.
-        is_core: per node kind id, 1 for leaves that are core tokens.
-        is_inside: per node kind id, 1 for leaves that are a part of the token that is their parent.
-        is_identifier: per node kind id, 1 for leaves that name variables.
+        leaf: per node kind id, NOT_CORE, CORE, NAME or INSIDE; long enough for the id of ERROR nodes.
         siblings: names of languages that a fence of this language may hold in truth.
         first_line: what the first line of bare code looks like.
         prompts: what the first line of a session transcript starts with.
@@ -77,9 +73,7 @@ class Language:
     name: str
     grammar: tree_sitter.Language
     query: tree_sitter.Query
-    is_core: bytes
-    is_inside: bytes
-    is_identifier: bytes
+    leaf: bytes
     siblings: tuple[str, ...]
     first_line: re.Pattern[str]
     prompts: tuple[str, ...]
@@ -112,16 +106,11 @@ def load(name: str) -> Language:
     def ids(names: list[str]) -> frozenset[int]:
         return frozenset(i for i, kind in kinds if kind in names)
 
-    def table(flags: Iterable[bool]) -> bytes:
-        return bytes(flags).ljust(_KIND_IDS, b"\0")
-
     return Language(
         name=name,
         grammar=grammar,
         query=tree_sitter.Query(grammar, _text(name, "codeblock.scm")),
-        is_core=table(_is_core(kind, grammar.node_kind_is_named(i), tokens) for i, kind in kinds),
-        is_inside=table(kind in tokens["inside"] for _, kind in kinds),
-        is_identifier=table(kind in tokens["identifiers"] for _, kind in kinds),
+        leaf=bytes(_leaf_class(kind, grammar.node_kind_is_named(i), tokens) for i, kind in kinds).ljust(1 << 16, b"\0"),
         siblings=tuple(pack["detect"]["siblings"]),
         first_line=re.compile(pack["detect"]["first_line"]),
         prompts=tuple(pack["detect"]["prompts"]),
@@ -188,7 +177,11 @@ def _aliases() -> dict[str, str]:
     return {alias: name for name in LANGUAGES for alias in _tables(name)["aliases"]}
 
 
-def _is_core(kind: str, named: bool, tokens: dict[str, list[str]]) -> bool:
-    """Whether a leaf of this kind is a core token: all are unless listed, as named ones, words or signs."""
+def _leaf_class(kind: str, named: bool, tokens: dict[str, list[str]]) -> int:
+    """What a leaf of this kind is; anonymous kinds are words or signs, named ones carry meaning unless listed."""
+    if kind in tokens["inside"]:
+        return INSIDE
+    if kind in tokens["identifiers"]:
+        return NAME
     listed = tokens["not_core" if named else "not_core_words" if kind.isalpha() else "not_core_signs"]
-    return kind not in listed and kind not in tokens["inside"]
+    return NOT_CORE if kind in listed else CORE
