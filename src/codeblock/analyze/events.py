@@ -64,6 +64,11 @@ SCOPES = {
 }
 LOOPS = {"flow.for": LoopKind.FOR, "flow.while": LoopKind.WHILE, "flow.do": LoopKind.DO}
 
+_RANKS = {
+    **{name: Rank.CLAUSE if op in CLAUSE_OF else Rank.JUMP if op in JUMPS else Rank.CONSTRUCT for name, op in OPENS.items()},
+    **{name: Rank.SCOPE if kind in (ScopeKind.FN, ScopeKind.CLASS) else Rank.INNER_SCOPE for name, kind in SCOPES.items()},
+    "outer": Rank.OUTER,
+}
 _ROLES: dict[str, int] = {name.lower(): bit for name, bit in vars(Role).items() if isinstance(bit, int)}
 
 _NOWHERE = (ByteSpan(1 << 62, 1 << 62), -1)
@@ -101,16 +106,9 @@ def read_events(parsed: Parsed, owners: Sequence[tuple[ByteSpan, int]]) -> Event
     captures = parsed.captures
     roles, members = _roles(parsed)
     nodes: dict[tuple[int, int, int], str] = {}
-    for name, op in OPENS.items():
-        rank = Rank.CLAUSE if op in CLAUSE_OF else Rank.JUMP if op in JUMPS else Rank.CONSTRUCT
+    for name, rank in _RANKS.items():
         for start, end in captures.get(name, ()):
             nodes.setdefault((start, -end, rank), name)
-    for name, kind in SCOPES.items():
-        rank = Rank.SCOPE if kind in (ScopeKind.FN, ScopeKind.CLASS) else Rank.INNER_SCOPE
-        for start, end in captures.get(name, ()):
-            nodes.setdefault((start, -end, rank), name)
-    for start, end in captures.get("outer", ()):
-        nodes.setdefault((start, -end, Rank.OUTER), "outer")
     ordered: list[Event] = [(start, minus_end, rank, name) for (start, minus_end, rank), name in nodes.items()]
     rank = Rank.NAME
     spans = iter(owners)

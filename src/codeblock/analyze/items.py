@@ -87,13 +87,13 @@ def build_items(parsed: Parsed, segment: int, base: int, deadline: Deadline) -> 
             parent = regions[parent].parent
         kinds.append(kind)
         nodes.append(node)
-        spans.append(tuple(map(as_span, pieces)))
-        if kind not in _CODE:
-            tokens.append(())
-        elif len(pieces) == 1:
-            tokens.append(core.within(pieces[0]))
+        if len(pieces) == 1:  # as most have
+            (piece,) = pieces
+            spans.append((as_span(piece),))
+            tokens.append(core.within(piece) if kind in _CODE else ())
         else:
-            tokens.append(tuple(token for piece in pieces for token in core.within(piece)))
+            spans.append(tuple(map(as_span, pieces)))
+            tokens.append(tuple(token for piece in pieces for token in core.within(piece)) if kind in _CODE else ())
         if parent == _NO_REGION:
             parents.append(None)
             depths.append(0)
@@ -245,7 +245,8 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
 
 def _shares_line(parsed: Parsed, offset: int) -> bool:
     """Whether something stands before the offset on its line."""
-    content = parsed.spans[bisect_right(parsed.spans, offset, key=lambda span: span.start) - 1].start
+    spans = parsed.spans
+    content = spans[0 if len(spans) == 1 else bisect_right(spans, offset, key=lambda span: span.start) - 1].start
     line = parsed.source.rfind(b"\n", 0, offset) + 1
     return bool(parsed.source[max(line, content) : offset].strip())
 

@@ -23,7 +23,7 @@ NO_ITEM = -1
 _CHECK_EVERY = 1 << 10
 
 _KINDS = sorted(EdgeKind)  # numbers are quicker to hash, and in this order they sort alike
-_ATTRIBUTE, _CALL, _CLOSURE, _FLOW, _MUTATION = range(5)
+_ATTRIBUTE, _CALL, _CLOSURE, _FLOW, _MUTATION = range(5)  # indices there
 
 Use = tuple[int, int, int, int, bool]
 """The item that uses, the value, the variable, the role of the use, whether the variable lives in another frame."""
@@ -98,27 +98,32 @@ def link(values: Values, uses: Sequence[Use], names: Sequence[bytes], deadline: 
     for count, (_, value, _, _, _) in enumerate(uses):
         if not count % _CHECK_EVERY:
             deadline.check()
-        if value not in sources:
-            sources[value] = values.sources(value)
-        total += len(sources[value])
+        behind = sources.get(value)
+        if behind is None:
+            behind = sources[value] = values.sources(value)
+        total += len(behind)
     most = MAX_SOURCES
     limit = max(MIN_EDGE_LIMIT, 4 * (len(values.item) + len(uses)))
     while total > limit and most > 1:
         most //= 2
         total = sum(min(most, len(sources[value])) for _, value, _, _, _ in uses)
     # an edge as one number, which is quicker to hash and to sort than a tuple
-    texts = sorted({name.decode("utf-8", "replace") for name in names})
-    rank = {text: n for n, text in enumerate(texts)}
-    ranks = [rank[name.decode("utf-8", "replace")] for name in names]
-    size, width = len(texts) * len(_KINDS), 1 + max((item for item, *_ in uses), default=0)
+    decoded = [name.decode("utf-8", "replace") for name in names]
+    texts = sorted(set(decoded))
+    rank = {text: n * len(_KINDS) for n, text in enumerate(texts)}
+    ranks = [rank[text] for text in decoded]
+    size, width = len(texts) * len(_KINDS), 1 + max([item for item, _, _, _, _ in uses], default=0)
     makers, roles = values.item, values.role
     edges: set[int] = set()
     for item, value, variable, role, foreign in uses:
-        name = ranks[variable] * len(_KINDS)
+        name, call = ranks[variable], role & Role.CALL
+        other = _ATTRIBUTE if role & Role.ATTR else _CLOSURE if foreign else _FLOW
         for source in sources[value][:most]:
             maker = makers[source]
             if maker != item:
-                edges.add((maker * width + item) * size + name + _kind(roles[source], role, foreign))
+                definition = roles[source]
+                kind = _MUTATION if definition & Role.MUT else _CALL if call and definition & Role.OUTER else other
+                edges.add((maker * width + item) * size + name + kind)
     deadline.check()
     numbers = sorted(edges)
     return instances(
@@ -132,14 +137,3 @@ def link(values: Values, uses: Sequence[Use], names: Sequence[bytes], deadline: 
 
 ORDER = attrgetter("source", "target", "variable", "kind")
 """How edges are sorted."""
-
-
-def _kind(definition: int, use: int, foreign: bool) -> int:
-    """Index in _KINDS."""
-    if definition & Role.MUT:
-        return _MUTATION
-    if use & Role.CALL and definition & Role.OUTER:
-        return _CALL
-    if use & Role.ATTR:
-        return _ATTRIBUTE
-    return _CLOSURE if foreign else _FLOW
