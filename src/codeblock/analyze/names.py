@@ -111,7 +111,7 @@ class ProgramBuilder:
                 if start in members and self._member(frame, scope, what, source, start, *members[start]):
                     role &= ~Role.MUT
                 name = source[start:-minus_end]
-                if role & ~Role.CALL:
+                if role and role & ~Role.CALL:
                     self._name(frame, scope, what, delays.get(start, -minus_end), name, role)
                     continue
                 if frame.item != what or frame.soon:
@@ -136,7 +136,7 @@ class ProgramBuilder:
                 frame, scope = self._around(scope)
             else:
                 loop = frame.loop
-                op = self._enter(frame, what, (start, node_end) in events.infinite)
+                op = self._enter(frame, what, what in LOOPS and (start, node_end) in events.infinite)
                 stack.append((node_end, frame, scope, loop, op, False))
         while stack:
             frame, scope = self._leave(stack.pop(), frame)
@@ -222,7 +222,8 @@ class ProgramBuilder:
 
     def _name(self, frame: _Frame, scope: int, item: int, position: int, name: bytes, role: int) -> None:
         """Record an identifier that is not just a use. `position` is where a definition happens that happens at once."""
-        frame.reach(item, position)
+        if frame.item != item or frame.soon:
+            frame.reach(item, position)
         if not role & Role.DEF:
             if not role & Role.IGNORE:
                 mention = self._mention(scope, name)

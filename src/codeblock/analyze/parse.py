@@ -224,7 +224,7 @@ def _tokens(
                 node = cursor.node
                 assert node is not None
                 what = leaf[node.kind_id]
-            if what == CORE or what == NAME:
+            if what == NAME or what == CORE:
                 start, end = span = node.byte_range
                 if start < end:
                     core.append(span)
