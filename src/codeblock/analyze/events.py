@@ -110,13 +110,13 @@ def read_events(parsed: Parsed, owners: Sequence[tuple[ByteSpan, int]]) -> Event
         for start, end in captures.get(name, ()):
             nodes.setdefault((start, -end, rank), name)
     ordered: list[Event] = [(start, minus_end, rank, name) for (start, minus_end, rank), name in nodes.items()]
-    rank = Rank.NAME
+    rank, ignore = Rank.NAME, Role.IGNORE
     spans = iter(owners)
     (first, last), item = next(spans, _NOWHERE)
     for start, end in parsed.identifiers:
         while last <= start:
             (first, last), item = next(spans, _NOWHERE)
-        if first <= start and roles.get(start) != Role.IGNORE:
+        if first <= start and roles.get(start) != ignore:
             ordered.append((start, -end, rank, item))
     ordered.sort()
     return Events(ordered, roles, members, dict(captures.get("delay", ())), set(captures.get("flow.inf", ())))

@@ -224,7 +224,7 @@ def _tokens(
                 node = cursor.node
                 assert node is not None
                 what = leaf[node.kind_id]
-            if what == NAME or what == CORE:
+            if what >= CORE:  # or NAME
                 start, end = span = node.byte_range
                 if start < end:
                     core.append(span)

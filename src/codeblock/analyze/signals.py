@@ -28,8 +28,8 @@ def signals(nodes: int, edges: Iterable[tuple[int, int]], deadline: Deadline) ->
         reach and bridge per node, each in [0, 1].
     """
     forward: list[list[int]] = [[] for _ in range(nodes)]
-    for source, target in edges:
-        if source != target and not (forward[source] and forward[source][-1] == target):
+    for source, target in dict.fromkeys(edges):
+        if source != target:
             forward[source].append(target)
     component, members = _components(forward)
     descendants = _reachable(forward, component, members, deadline)

@@ -21,6 +21,8 @@ UNDEFINED = 0
 NO_ITEM = -1
 """The item of a phi."""
 _CHECK_EVERY = 1 << 10
+# looking a member up costs ten times as much as a global name
+_MUT, _CALLED, _ATTR, _OUTER = Role.MUT, Role.CALL, Role.ATTR, Role.OUTER
 
 _KINDS = sorted(EdgeKind)  # numbers are quicker to hash, and in this order they sort alike
 _ATTRIBUTE, _CALL, _CLOSURE, _FLOW, _MUTATION = range(5)  # indices there
@@ -61,7 +63,7 @@ class Values:
 
     def unmutated(self, value: int) -> int:
         """What a mutation changed; other values as they are."""
-        return self.operands[value][0] if self.role[value] & Role.MUT else value
+        return self.operands[value][0] if self.role[value] & _MUT else value
 
     def sources(self, value: int) -> list[int]:
         """The definitions behind a value, nearest first, at most `MAX_SOURCES`.
@@ -76,7 +78,7 @@ class Values:
         while heap and len(found) < MAX_SOURCES:
             minus, changed = heapq.heappop(heap)
             value = -minus
-            mutation = bool(self.role[value] & Role.MUT)
+            mutation = bool(self.role[value] & _MUT)
             if self.item[value] != NO_ITEM and not (mutation and changed):
                 found[value] = None
             for operand in self.operands[value]:
@@ -116,22 +118,22 @@ def link(values: Values, uses: Sequence[Use], names: Sequence[bytes], deadline: 
     makers, roles = values.item, values.role
     edges: set[int] = set()
     for item, value, variable, role, foreign in uses:
-        name, call = ranks[variable], role & Role.CALL
-        other = _ATTRIBUTE if role & Role.ATTR else _CLOSURE if foreign else _FLOW
+        name, call = ranks[variable], role & _CALLED
+        other = _ATTRIBUTE if role & _ATTR else _CLOSURE if foreign else _FLOW
         for source in sources[value][:most]:
             maker = makers[source]
             if maker != item:
                 definition = roles[source]
-                kind = _MUTATION if definition & Role.MUT else _CALL if call and definition & Role.OUTER else other
+                kind = _MUTATION if definition & _MUT else _CALL if call and definition & _OUTER else other
                 edges.add((maker * width + item) * size + name + kind)
     deadline.check()
-    numbers = sorted(edges)
+    parts = [divmod(number, size) for number in sorted(edges)]
     return instances(
         Edge,
-        [number // (size * width) for number in numbers],
-        [number // size % width for number in numbers],
-        [texts[number % size // len(_KINDS)] for number in numbers],
-        [_KINDS[number % len(_KINDS)] for number in numbers],
+        [ends // width for ends, _ in parts],
+        [ends % width for ends, _ in parts],
+        [texts[what // len(_KINDS)] for _, what in parts],
+        [_KINDS[what % len(_KINDS)] for _, what in parts],
     )
 
 

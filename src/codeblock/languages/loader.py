@@ -46,8 +46,9 @@ from codeblock.errors import MissingExtraError, UsageError, nearest
 LANGUAGES: tuple[str, ...] = ("python",)
 """Names of the packs, which are the names of their folders."""
 
-NOT_CORE, CORE, NAME, INSIDE = range(4)
-"""What a leaf is: no core token, a core token, one that names a variable, or a part of the token that is its parent."""
+NOT_CORE, INSIDE, CORE, NAME = range(4)
+"""What a leaf is: no core token, a part of the token that is its parent, a core token, or one that names a variable."""
+
 
 @dataclass(frozen=True, slots=True)
 class Language:
@@ -57,7 +58,7 @@ class Language:
         name: of the pack.
         grammar: the Tree-sitter language.
         query: the captures of ``codeblock.scm``.
-        leaf: per node kind id, NOT_CORE, CORE, NAME or INSIDE; long enough for the id of ERROR nodes.
+        leaf: per node kind id, NOT_CORE, INSIDE, CORE or NAME; long enough for the id of ERROR nodes.
         siblings: names of languages that a fence of this language may hold in truth.
         first_line: what the first line of bare code looks like.
         prompts: what the first line of a session transcript starts with.
