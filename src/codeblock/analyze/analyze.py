@@ -113,7 +113,7 @@ class _Collected:
         for parsed, indices in blocks:
             code = [i for i in indices if self._items[i].kind in _CODE]
             nodes.update(zip(code, range(len(nodes), len(nodes) + len(code)), strict=True))
-            builder.add(parsed, sorted((span, i) for i in code for span in self._items[i].spans))
+            builder.add(parsed, sorted([(span, i) for i in code for span in self._items[i].spans]))
         edges = DataFlow(builder.finish(), self._deadline).run()
         reach, bridge = signals(len(nodes), ((nodes[e.source], nodes[e.target]) for e in edges), self._deadline)
         for i, node in nodes.items():

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import compress
 
 from codeblock.analyze.parse import Interval, Parsed
-from codeblock.languages.loader import CORE
 from codeblock.spans import ByteSpan
 
-_ONLY_CORE = bytes(int(c == CORE) for c in range(256))
 as_span: Callable[[tuple[int, int]], ByteSpan] = partial(tuple.__new__, ByteSpan)  # pyright: ignore[reportAssignmentType]
 """A pair as a span, three times faster than calling `ByteSpan`, for one object per token."""
 
@@ -25,20 +22,18 @@ class CoreTokens:
     __slots__ = ("_spans", "_starts")
 
     def __init__(self, parsed: Parsed) -> None:
-        is_core = parsed.language.leaf.translate(_ONLY_CORE)
-        leaves = compress(zip(parsed.starts, parsed.ends, strict=True), map(is_core.__getitem__, parsed.kinds))
-        self._spans = list(map(as_span, leaves))
+        self._spans = tuple(map(as_span, parsed.core))
         if len(parsed.spans) > 1:
-            self._spans = _clip(self._spans, parsed)
+            self._spans = tuple(_clip(self._spans, parsed))
         self._starts = [s[0] for s in self._spans]
 
     def within(self, span: tuple[int, int]) -> tuple[ByteSpan, ...]:
         """The core tokens that start inside the span, in order."""
         low = bisect_left(self._starts, span[0])
-        return tuple(self._spans[low : bisect_left(self._starts, span[1], low)])
+        return self._spans[low : bisect_left(self._starts, span[1], low)]
 
 
-def _clip(tokens: list[ByteSpan], parsed: Parsed) -> list[ByteSpan]:
+def _clip(tokens: Sequence[ByteSpan], parsed: Parsed) -> list[ByteSpan]:
     """Cut tokens that run over several lines into lines, without the prefixes of their containers."""
     spans = parsed.spans
     clipped: list[ByteSpan] = []

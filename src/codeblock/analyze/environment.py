@@ -60,10 +60,12 @@ class Environment:
 
     def write(self, variable: int, value: int) -> None:
         """Change a value."""
+        present = self.present
         if self.alive:
-            self.undo.append((variable, self.read(variable)))
+            before = present.get(variable)
+            self.undo.append((variable, self.read(variable) if before is None else before))
             self.trace.append((variable, value))
-        self.present[variable] = value
+        present[variable] = value
 
     def kill(self) -> None:
         """Control does not get here."""

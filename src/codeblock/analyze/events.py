@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import compress
 
 from codeblock.analyze.parse import Interval, Parsed
 from codeblock.analyze.program import JUMPS, LoopKind, Op, Role
@@ -65,6 +64,11 @@ SCOPES = {
 }
 LOOPS = {"flow.for": LoopKind.FOR, "flow.while": LoopKind.WHILE, "flow.do": LoopKind.DO}
 
+_RANKS = {
+    **{name: Rank.CLAUSE if op in CLAUSE_OF else Rank.JUMP if op in JUMPS else Rank.CONSTRUCT for name, op in OPENS.items()},
+    **{name: Rank.SCOPE if kind in (ScopeKind.FN, ScopeKind.CLASS) else Rank.INNER_SCOPE for name, kind in SCOPES.items()},
+    "outer": Rank.OUTER,
+}
 _ROLES: dict[str, int] = {name.lower(): bit for name, bit in vars(Role).items() if isinstance(bit, int)}
 
 _NOWHERE = (ByteSpan(1 << 62, 1 << 62), -1)
@@ -102,25 +106,17 @@ def read_events(parsed: Parsed, owners: Sequence[tuple[ByteSpan, int]]) -> Event
     captures = parsed.captures
     roles, members = _roles(parsed)
     nodes: dict[tuple[int, int, int], str] = {}
-    for name, op in OPENS.items():
-        rank = Rank.CLAUSE if op in CLAUSE_OF else Rank.JUMP if op in JUMPS else Rank.CONSTRUCT
+    for name, rank in _RANKS.items():
         for start, end in captures.get(name, ()):
             nodes.setdefault((start, -end, rank), name)
-    for name, kind in SCOPES.items():
-        rank = Rank.SCOPE if kind in (ScopeKind.FN, ScopeKind.CLASS) else Rank.INNER_SCOPE
-        for start, end in captures.get(name, ()):
-            nodes.setdefault((start, -end, rank), name)
-    for start, end in captures.get("outer", ()):
-        nodes.setdefault((start, -end, Rank.OUTER), "outer")
     ordered: list[Event] = [(start, minus_end, rank, name) for (start, minus_end, rank), name in nodes.items()]
-    leaves = compress(zip(parsed.starts, parsed.ends, strict=True), map(parsed.language.is_identifier.__getitem__, parsed.kinds))
-    rank = Rank.NAME
+    rank, ignore = Rank.NAME, Role.IGNORE
     spans = iter(owners)
     (first, last), item = next(spans, _NOWHERE)
-    for start, end in leaves:
+    for start, end in parsed.identifiers:
         while last <= start:
             (first, last), item = next(spans, _NOWHERE)
-        if first <= start and roles.get(start) != Role.IGNORE:
+        if first <= start and roles.get(start) != ignore:
             ordered.append((start, -end, rank, item))
     ordered.sort()
     return Events(ordered, roles, members, dict(captures.get("delay", ())), set(captures.get("flow.inf", ())))

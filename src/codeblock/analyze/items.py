@@ -87,21 +87,21 @@ def build_items(parsed: Parsed, segment: int, base: int, deadline: Deadline) -> 
             parent = regions[parent].parent
         kinds.append(kind)
         nodes.append(node)
-        spans.append(tuple(map(as_span, pieces)))
-        if kind not in _CODE:
-            tokens.append(())
-        elif len(pieces) == 1:
-            tokens.append(core.within(pieces[0]))
+        if len(pieces) == 1:  # as most have
+            (piece,) = pieces
+            spans.append((as_span(piece),))
+            tokens.append(core.within(piece) if kind in _CODE else ())
         else:
-            tokens.append(tuple(token for piece in pieces for token in core.within(piece)))
+            spans.append(tuple(map(as_span, pieces)))
+            tokens.append(tuple(token for piece in pieces for token in core.within(piece)) if kind in _CODE else ())
         if parent == _NO_REGION:
             parents.append(None)
             depths.append(0)
         else:
             parents.append(position[parent])
             depths.append(depths[position[parent] - base] + 1)
-    lines_of = [(line_of(first), line_of(pieces[-1][1] - 1)) for first, pieces, _ in rows]
-    begin, end = zip(*lines_of, strict=True) if lines_of else ((), ())
+    begin = [line_of(first) for first, _, _ in rows]
+    end = [line_of(pieces[-1][1] - 1) for _, pieces, _ in rows]
     return instances(CodeItem, [segment] * len(rows), kinds, nodes, spans, tokens, parents, depths, begin, end)
 
 
@@ -171,7 +171,8 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
     block_end = parsed.spans[-1].end if cut is None else cut  # what lies behind a cut was not parsed
     regions: list[_Region] = []
     orphans: list[Interval] = []
-    around: list[tuple[int, int, bool]] = []  # the nodes around: end, the region that owns loose bytes, whether it is a body
+    # the nodes around: end, the region that owns loose bytes, whether it is a body
+    around = [(parsed.spans[-1].end + 1, _NO_REGION, True)]
     fresh = False  # whether the body around has had no item yet
     at = parsed.spans[0].start  # bytes before this have been handed out
     closed = _NO_REGION  # the region that ended last, while no other has begun
@@ -198,16 +199,17 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
         if start >= check_at:
             check_at = start + _CHECK_EVERY
             deadline.check()
-        while around and around[-1][0] <= start:
-            end, owner, body = around.pop()
+        while around[-1][0] <= start:
+            end, owner, in_body = around.pop()
             fresh = False
-            if not body:
+            if not in_body:
                 if at < end:
                     give(owner, at, end)
                     at = end
                 closed = owner
-        end = min(-minus_end, block_end)
-        owner, in_body = around[-1][1:] if around else (_NO_REGION, True)
+        _, owner, in_body = around[-1]
+        beyond = -minus_end > block_end
+        end = block_end if beyond else -minus_end
         inside = start < inline_end
         if what == _ITEM:
             if kind is not _COMMENT:
@@ -215,12 +217,12 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
                     regions[owner].kind = _INLINE
                     inline_end, inside = around[-1][0], True
                 fresh = False
-                if -minus_end > block_end and inside:
-                    regions[owner].damaged = True
                 if inside:
+                    if beyond:
+                        regions[owner].damaged = True
                     continue
             # a statement that goes on behind the cut was closed by us, not by itself
-            damaged = -minus_end > block_end and kind is not _HEADER and kind is not _DEFINITION
+            damaged = beyond and kind is not _HEADER and kind is not _DEFINITION
         elif what == _BODY and not inside:
             around.append((end, owner, True))
             fresh = True
@@ -245,7 +247,8 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
 
 def _shares_line(parsed: Parsed, offset: int) -> bool:
     """Whether something stands before the offset on its line."""
-    content = parsed.spans[bisect_right(parsed.spans, offset, key=lambda span: span.start) - 1].start
+    spans = parsed.spans
+    content = spans[0 if len(spans) == 1 else bisect_right(spans, offset, key=lambda span: span.start) - 1].start
     line = parsed.source.rfind(b"\n", 0, offset) + 1
     return bool(parsed.source[max(line, content) : offset].strip())
 

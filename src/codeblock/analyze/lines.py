@@ -22,5 +22,5 @@ class Lines:
     __slots__ = ("of", "starts")
 
     def __init__(self, source: bytes) -> None:
-        self.starts: list[int] = [0, *(match.end() for match in re.finditer(b"\n", source))]
+        self.starts: list[int] = [0, *[match.end() for match in re.finditer(b"\n", source)]]
         self.of: Callable[[int], int] = partial(bisect_right, self.starts)

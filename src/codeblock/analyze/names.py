@@ -19,6 +19,14 @@ from codeblock.spans import ByteSpan
 _LAST = 1 << 62  # behind every position
 _CHECK_EVERY = 1 << 12
 
+# looking a member up costs ten times as much as a global name
+_USE, _DEFINE, _LOOP, _END = Op.USE, Op.DEFINE, Op.LOOP, Op.END
+_FN, _LAMBDA, _CLASS, _COMP, _BLOCK = ScopeKind.FN, ScopeKind.LAMBDA, ScopeKind.CLASS, ScopeKind.COMP, ScopeKind.BLOCK
+_ATTR, _DECLARE, _DEF, _GLOBAL, _HOIST = Role.ATTR, Role.DECLARE, Role.DEF, Role.GLOBAL, Role.HOIST
+_IGNORE, _MUT, _OUTER, _READ, _VAR = Role.IGNORE, Role.MUT, Role.OUTER, Role.READ, Role.VAR
+_NOT_CALL, _REDIRECT, _USED = ~Role.CALL, Role.GLOBAL | Role.NONLOCAL, Role.READ | Role.DEL
+_AT_ONCE, _UNDECLARED, _SKIPS = Role.WALRUS | Role.NOW, Role.SET | Role.DEL, Role.VAR | Role.WALRUS
+
 
 @dataclass(slots=True)
 class _Frame:
@@ -36,7 +44,7 @@ class _Frame:
     def flush(self) -> None:
         """Let what was delayed happen: a loop begins between the uses and the definitions of its header."""
         if self.header >= 0:
-            self.instructions.append((Op.LOOP, self.header, 0, 0))
+            self.instructions.append((_LOOP, self.header, 0, 0))
             self.header = -1
         if self.soon:
             self.instructions += [instruction for _, instruction in self.soon]
@@ -109,9 +117,9 @@ class ProgramBuilder:
             if isinstance(what, int):
                 role = roles.get(start, 0)
                 if start in members and self._member(frame, scope, what, source, start, *members[start]):
-                    role &= ~Role.MUT
+                    role &= ~_MUT
                 name = source[start:-minus_end]
-                if role & ~Role.CALL:
+                if role and role & _NOT_CALL:
                     self._name(frame, scope, what, delays.get(start, -minus_end), name, role)
                     continue
                 if frame.item != what or frame.soon:
@@ -119,15 +127,15 @@ class ProgramBuilder:
                 mention = mentions.get((scope, name))
                 if mention is None:
                     mention = self._mention(scope, name)
-                frame.instructions.append((Op.USE, what, mention, role))
+                frame.instructions.append((_USE, what, mention, role))
                 continue
             if not count % _CHECK_EVERY:
                 self._deadline.check()
             node_end = -minus_end
             if what in SCOPES:
-                stack.append((node_end, frame, scope, frame.loop, None, SCOPES[what] == ScopeKind.FN))
+                stack.append((node_end, frame, scope, frame.loop, None, SCOPES[what] == _FN))
                 scope = self._new_scope(SCOPES[what], scope, frame)
-                if SCOPES[what] == ScopeKind.FN:
+                if SCOPES[what] == _FN:
                     frame = _Frame(len(self._frames))
                     self._frames.append(frame)
                     self._frame_of[scope] = frame.index
@@ -136,7 +144,7 @@ class ProgramBuilder:
                 frame, scope = self._around(scope)
             else:
                 loop = frame.loop
-                op = self._enter(frame, what, (start, node_end) in events.infinite)
+                op = self._enter(frame, what, what in LOOPS and (start, node_end) in events.infinite)
                 stack.append((node_end, frame, scope, loop, op, False))
         while stack:
             frame, scope = self._leave(stack.pop(), frame)
@@ -169,11 +177,12 @@ class ProgramBuilder:
         if function:
             frame.flush()
         if op is not None:
-            around.flush()
+            if around.last or around.soon or around.header >= 0:
+                around.flush()
             if op in JUMPS:
                 around.instructions.append((op, 0, 0, 0))
             else:
-                around.instructions.append((Op.END, op, 0, 0))
+                around.instructions.append((_END, op, 0, 0))
                 around.open.pop()
                 around.loop = loop
         return around, scope
@@ -187,7 +196,7 @@ class ProgramBuilder:
             return None
         frame.flush()
         frame.open.append(op)
-        if op != Op.LOOP:
+        if op != _LOOP:
             frame.instructions.append((op, int(what == "flow.alt.total"), 0, 0))
             return op
         loop = len(self._loops)
@@ -211,7 +220,7 @@ class ProgramBuilder:
 
     def _around(self, scope: int) -> tuple[_Frame, int]:
         """The frame and scope around the innermost function, class or comprehension."""
-        while scope and self._kinds[scope] == ScopeKind.BLOCK:
+        while scope and self._kinds[scope] == _BLOCK:
             scope = self._parents[scope]
         scope = max(self._parents[scope], 0)
         return self._frames[self._frame_of[scope]], scope
@@ -222,46 +231,47 @@ class ProgramBuilder:
 
     def _name(self, frame: _Frame, scope: int, item: int, position: int, name: bytes, role: int) -> None:
         """Record an identifier that is not just a use. `position` is where a definition happens that happens at once."""
-        frame.reach(item, position)
-        if not role & Role.DEF:
-            if not role & Role.IGNORE:
+        if frame.item != item or frame.soon:
+            frame.reach(item, position)
+        if not role & _DEF:
+            if not role & _IGNORE:
                 mention = self._mention(scope, name)
-                frame.instructions.append((Op.USE, item, mention, role))
+                frame.instructions.append((_USE, item, mention, role))
                 self._define(frame, item, mention, role)
             return
-        if role & Role.OUTER:
+        if role & _OUTER:
             frame, scope = self._around(scope)
-        if role & (Role.GLOBAL | Role.NONLOCAL):
+        if role & _REDIRECT:
             self._redirects[scope, name] = role
             return
-        if role & (Role.READ | Role.DEL):
-            frame.instructions.append((Op.USE, item, self._mention(scope, name), role))
+        if role & _USED:
+            frame.instructions.append((_USE, item, self._mention(scope, name), role))
         scope = self._declare(scope, name, role)
-        if role & Role.DECLARE:
+        if role & _DECLARE:
             return
         mention = self._mention(scope, name)
-        self._define(frame, item, mention, role, position if role & (Role.WALRUS | Role.NOW) else None)
-        if self._kinds[scope] == ScopeKind.CLASS:
+        self._define(frame, item, mention, role, position if role & _AT_ONCE else None)
+        if self._kinds[scope] == _CLASS:
             self._declared[scope].setdefault(b"." + name, -1)
-            self._define(frame, item, self._mention(scope, b"." + name), role | Role.ATTR)
+            self._define(frame, item, self._mention(scope, b"." + name), role | _ATTR)
 
     def _define(self, frame: _Frame, item: int, mention: int, role: int, position: int | None = None) -> None:
         """Let a definition happen, at a position of its item or at its end."""
         if position is None:
-            frame.last.append((Op.DEFINE, item, mention, role))
+            frame.last.append((_DEFINE, item, mention, role))
         else:
-            frame.soon.append((position, (Op.DEFINE, item, mention, role)))
+            frame.soon.append((position, (_DEFINE, item, mention, role)))
         if frame.loop >= 0:
             self._loop_mentions[frame.loop].add(mention)
-        if role & Role.HOIST:
+        if role & _HOIST:
             self._hoisted.add(mention)
 
     def _declare(self, scope: int, name: bytes, role: int) -> int:
         """Declare a name where its role says; return the scope from which it is resolved."""
-        if role & (Role.SET | Role.DEL):
+        if role & _UNDECLARED:
             return scope
-        if role & (Role.VAR | Role.WALRUS):
-            skipped = (ScopeKind.BLOCK, ScopeKind.COMP) if role & Role.VAR else (ScopeKind.COMP,)
+        if role & _SKIPS:
+            skipped = (_BLOCK, _COMP) if role & _VAR else (_COMP,)
             while self._kinds[scope] in skipped:
                 scope = self._parents[scope]
         if name not in self._declared[scope] and (scope, name) not in self._redirects:
@@ -270,7 +280,7 @@ class ProgramBuilder:
 
     def _member(self, frame: _Frame, scope: int, item: int, source: bytes, start: int, end: int, role: int) -> bool:
         """Record ``receiver.name`` as a variable of the class around; return False where there is none."""
-        while scope and self._kinds[scope] != ScopeKind.CLASS:
+        while scope and self._kinds[scope] != _CLASS:
             scope = self._parents[scope]
         if not scope:
             return False
@@ -278,9 +288,9 @@ class ProgramBuilder:
         name = source[start:end].partition(b".")[2]
         self._declared[scope].setdefault(b"." + name, -1)
         mention = self._mention(scope, b"." + name)
-        if role & (Role.READ | Role.MUT) or not role & Role.DEF:
-            frame.instructions.append((Op.USE, item, mention, role))
-        if role & (Role.DEF | Role.MUT):
+        if role & (_READ | _MUT) or not role & _DEF:
+            frame.instructions.append((_USE, item, mention, role))
+        if role & (_DEF | _MUT):
             self._define(frame, item, mention, role)
         return True
 
@@ -290,17 +300,17 @@ class ProgramBuilder:
         redirects, declared, kinds = self._redirects, self._declared, self._kinds
         if redirects:
             redirect = redirects.get((scope, name), 0)
-            if redirect & Role.GLOBAL:
+            if redirect & _GLOBAL:
                 declared[0].setdefault(name, -1)
             elif redirect:
                 scope, crossed = self._parents[scope], True
         while scope >= 0:
-            if redirects and redirects.get((scope, name), 0) & Role.GLOBAL:
+            if redirects and redirects.get((scope, name), 0) & _GLOBAL:
                 scope = 0
             kind = kinds[scope]
-            if name in declared[scope] and not (crossed and kind == ScopeKind.CLASS):
+            if name in declared[scope] and not (crossed and kind == _CLASS):
                 return self._variable(scope, name)
-            crossed = crossed or kind == ScopeKind.FN or kind == ScopeKind.LAMBDA
+            crossed = crossed or kind in (_FN, _LAMBDA)
             scope = self._parents[scope]
         return -1
 

@@ -8,14 +8,14 @@ The block is parsed in place: the parser sees the whole response with the block'
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import tree_sitter
 
 from codeblock.analyze.deadline import Deadline
 from codeblock.analyze.lines import Lines
 from codeblock.errors import AnalysisTimeout
-from codeblock.languages.loader import INSIDE, Language
+from codeblock.languages.loader import CORE, INSIDE, NAME, Language
 from codeblock.spans import ByteSpan
 
 MAX_DEPTH = 10_000  # a query loses captures below a depth of 2 ** 16 without a word, and takes minutes to do so
@@ -24,7 +24,7 @@ _ITEM_CAPTURES = ("item", "comment")  # the beginnings of their names
 _NAME_CAPTURES = ("def", "mut", "call", "ignore")
 _CHUNK = 1 << 16
 _SHORT = 1 << 13  # bytes that never take long to parse
-_CHECK_EVERY = 1 << 14  # bytes
+_CHECK_EVERY = 1 << 12  # leaves
 
 Interval = tuple[int, int]
 Captured = tuple[int, int, str]
@@ -39,7 +39,8 @@ class Parsed:
         lines: of the response.
         spans: the block's content, one span or one per line.
         language: its language.
-        starts, ends, kinds: parallel, one entry per leaf in order: where it lies and the id of its kind.
+        core: the leaves that are core tokens, in order.
+        identifiers: those of them that name variables.
         errors: ERROR nodes, outer before inner.
         missing: the nodes that lack a token.
         nodes: per capture name of items, the captured nodes as (start, end, kind); nothing where the block must not be queried.
@@ -55,9 +56,8 @@ class Parsed:
     lines: Lines
     spans: tuple[ByteSpan, ...]
     language: Language
-    starts: list[int]
-    ends: list[int]
-    kinds: list[int]
+    core: list[Interval]
+    identifiers: list[Interval]
     errors: list[Interval]
     missing: list[Interval]
     nodes: dict[str, list[Captured]]
@@ -69,17 +69,24 @@ class Parsed:
 
 
 @dataclass(slots=True)
-class _Flat:
-    """The leaves and the damage of one tree, in order."""
+class _Damage:
+    """What is broken in one tree; nothing in a sound one.
 
-    starts: list[int]
-    ends: list[int]
-    kinds: list[int]
-    errors: list[Interval]
-    missing: list[Interval]
-    unfit: bool  # too deep, or an error too wide, for a query
+    Attributes:
+        errors: ERROR nodes, outer before inner.
+        missing: the nodes that lack a token.
+        wide: whether an ERROR node has too many children for a query.
+        leaves: all leaves with the ids of their kinds.
+        loose: leaves that would be a part of their parent's token, if that were not an ERROR node.
+    """
 
-    def error_bytes(self) -> int:
+    errors: list[Interval] = field(default_factory=list[Interval])
+    missing: list[Interval] = field(default_factory=list[Interval])
+    wide: bool = False
+    leaves: list[tuple[Interval, int]] = field(default_factory=list[tuple[Interval, int]])
+    loose: set[Interval] = field(default_factory=set[Interval])
+
+    def bytes(self) -> int:
         """Bytes inside outermost ERROR nodes, plus one for each missing token."""
         total, end = len(self.missing), 0
         for start, stop in self.errors:
@@ -94,7 +101,7 @@ class _Attempt:
     """One parse of the block: what was parsed, up to where it is the response's own text, and how it went."""
 
     tree: tree_sitter.Tree
-    flat: _Flat
+    damage: _Damage
     cut: int | None
     error_bytes: int
 
@@ -113,23 +120,22 @@ def parse(source: bytes, lines: Lines, spans: Sequence[ByteSpan], language: Lang
         AnalysisTimeout: the deadline passed.
     """
     attempt = _attempt(source, lines, spans, None, b"", language, deadline)
-    unfinished = bool(attempt.error_bytes) and _open_at(attempt.flat, source, spans[-1].end, language)[1] is not None
-    if unfinished or (attempt.error_bytes and _damaged_at_end(attempt.flat, source, spans[-1].end)):
-        attempt = min((attempt, *_closed(attempt.flat, source, lines, spans, language, deadline)), key=lambda a: a.error_bytes)
-    flat, cut = attempt.flat, attempt.cut
-    nodes, names, captures = ({}, {}, {}) if flat.unfit else _captures(attempt.tree, language, cut, deadline)
-    if cut is not None:
-        _forget_after(flat, cut)
+    unfinished = bool(attempt.error_bytes) and _open_at(attempt.damage, source, spans[-1].end, language)[1] is not None
+    if unfinished or (attempt.error_bytes and _damaged_at_end(attempt.damage, source, spans[-1].end)):
+        attempt = min((attempt, *_closed(attempt.damage, source, lines, spans, language, deadline)), key=lambda a: a.error_bytes)
+    damage, cut = attempt.damage, attempt.cut
+    core, identifiers, depth = _tokens(attempt.tree, language, damage.loose, deadline)
+    unfit = damage.wide or depth > MAX_DEPTH
+    nodes, names, captures = ({}, {}, {}) if unfit else _captures(attempt.tree, language, cut, deadline)
     return Parsed(
         source,
         lines,
         tuple(spans),
         language,
-        flat.starts,
-        flat.ends,
-        flat.kinds,
-        flat.errors,
-        flat.missing,
+        _before(core, cut),
+        _before(identifiers, cut),
+        _before(damage.errors, cut),
+        _before(damage.missing, cut),
         nodes,
         names,
         captures,
@@ -152,16 +158,16 @@ def _attempt(
     end = spans[-1].end
     if cut is None:
         tree = _parse_ranges(source, lines, spans, language, deadline)
-        flat = _flatten(tree, language, deadline)
-        return _Attempt(tree, flat, None, flat.error_bytes())
+        damage = _damage(tree, language, deadline)
+        return _Attempt(tree, damage, None, damage.bytes())
     kept = [ByteSpan(s.start, min(s.end, cut)) for s in spans if s.start < cut]
     if kept[-1].end == cut:
         kept[-1] = ByteSpan(kept[-1].start, cut + len(closers))
     else:  # a container's prefix lies between
         kept.append(ByteSpan(cut, cut + len(closers)))
     tree = _parse_ranges(source[:cut] + closers, lines, kept, language, deadline)
-    flat = _flatten(tree, language, deadline)
-    return _Attempt(tree, flat, cut, flat.error_bytes() + len(source[cut:end].strip()))
+    damage = _damage(tree, language, deadline)
+    return _Attempt(tree, damage, cut, damage.bytes() + len(source[cut:end].strip()))
 
 
 def _parse_ranges(
@@ -190,84 +196,75 @@ def _point(lines: Lines, offset: int) -> tree_sitter.Point:
     return tree_sitter.Point(row, offset - lines.starts[row])
 
 
-def _flatten(tree: tree_sitter.Tree, language: Language, deadline: Deadline) -> _Flat:
-    """Walk the tree once. The walk keeps no nodes and does not recurse: trees can be 100,000 levels deep."""
-    starts: list[int] = []
-    ends: list[int] = []
-    kinds: list[int] = []
+def _tokens(
+    tree: tree_sitter.Tree, language: Language, loose: set[Interval], deadline: Deadline
+) -> tuple[list[Interval], list[Interval], int]:
+    """Walk the tree once, for the core tokens, the identifiers among them, and its depth.
+
+    The walk keeps no nodes and does not recurse: trees can be 100,000 levels deep.
+    """
+    core: list[Interval] = []
+    identifiers: list[Interval] = []
     leaf = language.leaf
-    damage = _Damage() if tree.root_node.has_error else None
     depth = deepest = 0
-    check_at = _CHECK_EVERY
     cursor = tree.walk()
     down, right, up = cursor.goto_first_child, cursor.goto_next_sibling, cursor.goto_parent
     while True:
-        if damage is not None:
-            damage.enter(cursor)
-        if down():
-            depth += 1
-            continue
-        if depth > deepest:
-            deepest = depth
-        node = cursor.node
-        assert node is not None
-        kind = node.kind_id
-        if leaf[kind] == INSIDE and (damage is None or damage.is_sound_above()) and up():
-            depth -= 1
-            if damage is not None:
-                damage.leave()
+        deadline.check()
+        for _ in range(_CHECK_EVERY):
+            while down():
+                depth += 1
+            if depth > deepest:
+                deepest = depth
             node = cursor.node
             assert node is not None
-            kind = node.kind_id
-        start, end = node.byte_range
-        if start < end:
-            starts.append(start)
-            ends.append(end)
-            kinds.append(kind)
-        if damage is not None:
-            damage.leave()
-        while not right():
-            if not up():
-                if damage is None:
-                    return _Flat(starts, ends, kinds, [], [], deepest > MAX_DEPTH)
-                return _Flat(starts, ends, kinds, damage.errors, damage.missing, damage.wide or deepest > MAX_DEPTH)
-            depth -= 1
-            if damage is not None:
-                damage.leave()
-        if end > check_at:
-            check_at = end + _CHECK_EVERY
-            deadline.check()
+            what = leaf[node.kind_id]
+            if what == INSIDE and node.byte_range not in loose and up():
+                depth -= 1
+                node = cursor.node
+                assert node is not None
+                what = leaf[node.kind_id]
+            if what >= CORE:  # or NAME
+                start, end = span = node.byte_range
+                if start < end:
+                    core.append(span)
+                    if what == NAME:
+                        identifiers.append(span)
+            while not right():
+                if not up():
+                    return core, identifiers, deepest
+                depth -= 1
 
 
-class _Damage:
-    """The ERROR and MISSING nodes that a walk comes across."""
-
-    __slots__ = ("_around", "errors", "missing", "wide")
-
-    def __init__(self) -> None:
-        self.errors: list[Interval] = []
-        self.missing: list[Interval] = []
-        self.wide = False
-        self._around: list[tuple[Interval, bool]] = []  # the nodes around, and whether they are an ERROR
-
-    def enter(self, cursor: tree_sitter.TreeCursor) -> None:
-        """Come to a node."""
-        node = cursor.node
-        assert node is not None
-        if node.is_error:
-            self.errors.append(node.byte_range)
-            self.wide = self.wide or node.child_count > MAX_ERROR_CHILDREN
-        elif node.is_missing:
-            self.missing.append(self._around[-1][0])
-        self._around.append((node.byte_range, node.is_error))
-
-    def leave(self) -> None:
-        """Go back to the node around."""
-        self._around.pop()
-
-    def is_sound_above(self) -> bool:
-        """Whether the parent of the present node is no ERROR."""
-        return len(self._around) > 1 and not self._around[-2][1]
+def _damage(tree: tree_sitter.Tree, language: Language, deadline: Deadline) -> _Damage:
+    """Walk the tree once more if something is broken, which few are, for what only then matters."""
+    damage = _Damage()
+    if not tree.root_node.has_error:
+        return damage
+    around: list[tuple[Interval, bool]] = []  # the nodes around, and whether they are an ERROR
+    cursor = tree.walk()
+    while True:
+        deadline.check()
+        for _ in range(_CHECK_EVERY):
+            node = cursor.node
+            assert node is not None
+            span = node.byte_range
+            if node.is_error:
+                damage.errors.append(span)
+                damage.wide = damage.wide or node.child_count > MAX_ERROR_CHILDREN
+            elif node.is_missing:
+                damage.missing.append(around[-1][0])
+            if cursor.goto_first_child():
+                around.append((span, node.is_error))
+                continue
+            if span[0] < span[1]:
+                damage.leaves.append((span, node.kind_id))
+                if around and around[-1][1] and language.leaf[node.kind_id] == INSIDE:
+                    damage.loose.add(span)
+            while not cursor.goto_next_sibling():
+                if not cursor.goto_parent():
+                    return damage
+                around.pop()
 
 
 def _captures(
@@ -290,32 +287,32 @@ def _captures(
     return nodes, names, captures
 
 
-def _damaged_at_end(flat: _Flat, source: bytes, end: int) -> bool:
+def _damaged_at_end(damage: _Damage, source: bytes, end: int) -> bool:
     """Whether damage reaches the last line that is not blank."""
     line = source.rfind(b"\n", 0, len(source[:end].rstrip())) + 1
-    return any(stop > line for _, stop in (*flat.errors, *flat.missing))
+    return any(stop > line for _, stop in (*damage.errors, *damage.missing))
 
 
 def _closed(
-    flat: _Flat, source: bytes, lines: Lines, spans: Sequence[ByteSpan], language: Language, deadline: Deadline
+    damage: _Damage, source: bytes, lines: Lines, spans: Sequence[ByteSpan], language: Language, deadline: Deadline
 ) -> list[_Attempt]:
     """Parse the block again with its open brackets and strings closed: as it is, and without its last line."""
     end = len(source[: spans[-1].end].rstrip())
     attempts: list[_Attempt] = []
     for cut in (end, source.rfind(b"\n", 0, end) + 1):
-        brackets, string = _open_at(flat, source, cut, language)
+        brackets, string = _open_at(damage, source, cut, language)
         closers = (string or b"") + b"".join(reversed(brackets))
         if (closers or cut < end) and cut > spans[0].start:
             attempts.append(_attempt(source, lines, spans, cut, closers, language, deadline))
     return attempts
 
 
-def _open_at(flat: _Flat, source: bytes, cut: int, language: Language) -> tuple[list[bytes], bytes | None]:
+def _open_at(damage: _Damage, source: bytes, cut: int, language: Language) -> tuple[list[bytes], bytes | None]:
     """What would close the brackets (outermost first) and the string that are open at `cut`."""
     last_line = source.rfind(b"\n", 0, len(source[:cut].rstrip())) + 1
     brackets: list[bytes] = []
     string: bytes | None = None
-    for start, end, kind in zip(flat.starts, flat.ends, flat.kinds, strict=True):
+    for (start, end), kind in damage.leaves:
         if end > cut:
             break
         if kind in language.string_end:
@@ -333,12 +330,6 @@ def _open_at(flat: _Flat, source: bytes, cut: int, language: Language) -> tuple[
     return brackets, string
 
 
-def _forget_after(flat: _Flat, cut: int) -> None:
+def _before(intervals: list[Interval], cut: int | None) -> list[Interval]:
     """Drop what lies after the cut, which is ours, and end there what crosses it."""
-    while flat.starts and flat.starts[-1] >= cut:
-        for column in (flat.starts, flat.ends, flat.kinds):
-            column.pop()
-    if flat.ends and flat.ends[-1] > cut:
-        flat.ends[-1] = cut
-    flat.errors = [(start, min(end, cut)) for start, end in flat.errors if start < cut]
-    flat.missing = [(start, min(end, cut)) for start, end in flat.missing if start < cut]
+    return intervals if cut is None else [(start, min(end, cut)) for start, end in intervals if start < cut]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterable
 
 from codeblock.analyze.deadline import Deadline
@@ -29,12 +28,13 @@ def signals(nodes: int, edges: Iterable[tuple[int, int]], deadline: Deadline) ->
         reach and bridge per node, each in [0, 1].
     """
     forward: list[list[int]] = [[] for _ in range(nodes)]
-    for source, target in edges:
-        if source != target and not (forward[source] and forward[source][-1] == target):
+    for source, target in dict.fromkeys(edges):
+        if source != target:
             forward[source].append(target)
     component, members = _components(forward)
     descendants = _reachable(forward, component, members, deadline)
-    reach = [d / max(1, nodes - 1) for d in descendants]
+    others = max(1, nodes - 1)
+    reach = [d / others for d in descendants]
     if nodes <= EXACT_NODES:
         raw = _betweenness(forward, deadline)
     else:
@@ -57,12 +57,10 @@ def _components(forward: list[list[int]]) -> tuple[list[int], list[list[int]]]:
     members: list[list[int]] = []
     path: list[int] = []
     count = 0
-    for root in range(len(forward)):
-        if order[root] != unseen:
+    for root in range(len(forward) - 1, -1, -1):  # values mostly flow forward, so from the end most targets are done
+        if component[root] != unseen:
             continue
-        if not forward[root]:
-            order[root] = count
-            count += 1
+        if unseen not in map(component.__getitem__, forward[root]):
             component[root] = len(members)
             members.append([root])
             continue
@@ -73,14 +71,15 @@ def _components(forward: list[list[int]]) -> tuple[list[int], list[list[int]]]:
         while work:
             node, targets = work[-1]
             for target in targets:
+                if component[target] != unseen:
+                    continue
                 if order[target] == unseen:
                     order[target] = low[target] = count
                     count += 1
                     path.append(target)
                     work.append((target, iter(forward[target])))
                     break
-                if component[target] == unseen:
-                    low[node] = min(low[node], order[target])
+                low[node] = min(low[node], order[target])
             else:
                 work.pop()
                 if work:
@@ -108,56 +107,52 @@ def _reachable(targets: list[list[int]], component: list[int], members: list[lis
     for first in range(0, len(targets), _COLUMNS):
         deadline.check()
         end = first + _COLUMNS
-        seen: dict[int, int] = {}  # per component, the nodes in it or behind it, as bits
+        seen = [0] * len(members)  # per component, the nodes in it or behind it, as bits
         for nodes in members:
             bits = 0
             for node in nodes:
-                for target in targets[node]:
-                    bits |= seen.get(component[target], 0)
-            here = 0
-            for node in nodes:
                 if first <= node < end:
-                    here |= 1 << (node - first)
-            if bits:
-                size = (bits | here).bit_count()
-                for node in nodes:
-                    counts[node] += size - (first <= node < end)
-            elif here and len(nodes) > 1:
-                for node in nodes:
-                    counts[node] += here.bit_count() - (first <= node < end)
-            if bits or here:
-                seen[component[nodes[0]]] = bits | here
+                    bits |= 1 << (node - first)
+                for target in targets[node]:
+                    bits |= seen[component[target]]
+            seen[component[nodes[0]]] = bits
+            size = bits.bit_count()
+            for node in nodes:
+                counts[node] += size - (first <= node < end)
     return counts
 
 
 def _betweenness(forward: list[list[int]], deadline: Deadline) -> list[float]:
     """How many shortest paths between other nodes lead through each node, each pair counting as one (Brandes 2001)."""
     score = [0.0] * len(forward)
-    for root in range(len(forward)):
-        if not forward[root]:
-            continue
+    for root, first in enumerate(forward):
+        if not any(map(forward.__getitem__, first)):
+            continue  # no path leads through another node
         deadline.check()
-        distance = {root: 0}
-        paths = {root: 1}
-        before: dict[int, list[int]] = {root: []}
-        order: list[int] = []
-        queue = deque([root])
-        while queue:
-            node = queue.popleft()
-            order.append(node)
+        distance = [0] * len(forward)  # 0 until a path is found
+        distance[root] = -1
+        paths = [0] * len(forward)
+        for target in first:
+            distance[target] = paths[target] = 1
+        before: dict[int, list[int]] = {}  # the last nodes of the shortest paths, without the root
+        order = first.copy()
+        for node in order:  # which grows
+            further = distance[node] + 1
             for target in forward[node]:
-                if target not in distance:
-                    distance[target] = distance[node] + 1
-                    paths[target] = 0
-                    before[target] = []
-                    queue.append(target)
-                if distance[target] == distance[node] + 1:
+                found = distance[target]
+                if not found:
+                    distance[target] = further
+                    paths[target] = paths[node]
+                    before[target] = [node]
+                    order.append(target)
+                elif found == further:
                     paths[target] += paths[node]
                     before[target].append(node)
-        dependency = dict.fromkeys(order, 0.0)
-        for node in reversed(order):
+        dependency = [0.0] * len(forward)
+        for node in order[: len(first) - 1 : -1]:
+            share = 1.0 + dependency[node]
             for previous in before[node]:
-                dependency[previous] += paths[previous] / paths[node] * (1.0 + dependency[node])
-            if node != root:
-                score[node] += dependency[node]
+                dependency[previous] += paths[previous] / paths[node] * share
+        for node in order:
+            score[node] += dependency[node]
     return score

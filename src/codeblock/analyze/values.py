@@ -21,9 +21,11 @@ UNDEFINED = 0
 NO_ITEM = -1
 """The item of a phi."""
 _CHECK_EVERY = 1 << 10
+# looking a member up costs ten times as much as a global name
+_MUT, _CALLED, _ATTR, _OUTER = Role.MUT, Role.CALL, Role.ATTR, Role.OUTER
 
 _KINDS = sorted(EdgeKind)  # numbers are quicker to hash, and in this order they sort alike
-_ATTRIBUTE, _CALL, _CLOSURE, _FLOW, _MUTATION = range(5)
+_ATTRIBUTE, _CALL, _CLOSURE, _FLOW, _MUTATION = range(5)  # indices there
 
 Use = tuple[int, int, int, int, bool]
 """The item that uses, the value, the variable, the role of the use, whether the variable lives in another frame."""
@@ -61,7 +63,7 @@ class Values:
 
     def unmutated(self, value: int) -> int:
         """What a mutation changed; other values as they are."""
-        return self.operands[value][0] if self.role[value] & Role.MUT else value
+        return self.operands[value][0] if self.role[value] & _MUT else value
 
     def sources(self, value: int) -> list[int]:
         """The definitions behind a value, nearest first, at most `MAX_SOURCES`.
@@ -76,7 +78,7 @@ class Values:
         while heap and len(found) < MAX_SOURCES:
             minus, changed = heapq.heappop(heap)
             value = -minus
-            mutation = bool(self.role[value] & Role.MUT)
+            mutation = bool(self.role[value] & _MUT)
             if self.item[value] != NO_ITEM and not (mutation and changed):
                 found[value] = None
             for operand in self.operands[value]:
@@ -98,48 +100,42 @@ def link(values: Values, uses: Sequence[Use], names: Sequence[bytes], deadline: 
     for count, (_, value, _, _, _) in enumerate(uses):
         if not count % _CHECK_EVERY:
             deadline.check()
-        if value not in sources:
-            sources[value] = values.sources(value)
-        total += len(sources[value])
+        behind = sources.get(value)
+        if behind is None:
+            behind = sources[value] = values.sources(value)
+        total += len(behind)
     most = MAX_SOURCES
     limit = max(MIN_EDGE_LIMIT, 4 * (len(values.item) + len(uses)))
     while total > limit and most > 1:
         most //= 2
         total = sum(min(most, len(sources[value])) for _, value, _, _, _ in uses)
     # an edge as one number, which is quicker to hash and to sort than a tuple
-    texts = sorted({name.decode("utf-8", "replace") for name in names})
-    rank = {text: n for n, text in enumerate(texts)}
-    ranks = [rank[name.decode("utf-8", "replace")] for name in names]
-    size, width = len(texts) * len(_KINDS), 1 + max((item for item, *_ in uses), default=0)
+    decoded = [name.decode("utf-8", "replace") for name in names]
+    texts = sorted(set(decoded))
+    rank = {text: n * len(_KINDS) for n, text in enumerate(texts)}
+    ranks = [rank[text] for text in decoded]
+    size, width = len(texts) * len(_KINDS), 1 + max([item for item, _, _, _, _ in uses], default=0)
     makers, roles = values.item, values.role
     edges: set[int] = set()
     for item, value, variable, role, foreign in uses:
-        name = ranks[variable] * len(_KINDS)
+        name, call = ranks[variable], role & _CALLED
+        other = _ATTRIBUTE if role & _ATTR else _CLOSURE if foreign else _FLOW
         for source in sources[value][:most]:
             maker = makers[source]
             if maker != item:
-                edges.add((maker * width + item) * size + name + _kind(roles[source], role, foreign))
+                definition = roles[source]
+                kind = _MUTATION if definition & _MUT else _CALL if call and definition & _OUTER else other
+                edges.add((maker * width + item) * size + name + kind)
     deadline.check()
-    numbers = sorted(edges)
+    parts = [divmod(number, size) for number in sorted(edges)]
     return instances(
         Edge,
-        [number // (size * width) for number in numbers],
-        [number // size % width for number in numbers],
-        [texts[number % size // len(_KINDS)] for number in numbers],
-        [_KINDS[number % len(_KINDS)] for number in numbers],
+        [ends // width for ends, _ in parts],
+        [ends % width for ends, _ in parts],
+        [texts[what // len(_KINDS)] for _, what in parts],
+        [_KINDS[what % len(_KINDS)] for _, what in parts],
     )
 
 
 ORDER = attrgetter("source", "target", "variable", "kind")
 """How edges are sorted."""
-
-
-def _kind(definition: int, use: int, foreign: bool) -> int:
-    """Index in _KINDS."""
-    if definition & Role.MUT:
-        return _MUTATION
-    if use & Role.CALL and definition & Role.OUTER:
-        return _CALL
-    if use & Role.ATTR:
-        return _ATTRIBUTE
-    return _CLOSURE if foreign else _FLOW

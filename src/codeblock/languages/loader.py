@@ -46,8 +46,8 @@ from codeblock.errors import MissingExtraError, UsageError, nearest
 LANGUAGES: tuple[str, ...] = ("python",)
 """Names of the packs, which are the names of their folders."""
 
-NOT_CORE, CORE, INSIDE = 0, 1, 2
-"""What a leaf is: no core token, a core token, or a part of the token that is its parent."""
+NOT_CORE, INSIDE, CORE, NAME = range(4)
+"""What a leaf is: no core token, a part of the token that is its parent, a core token, or one that names a variable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +58,7 @@ class Language:
         name: of the pack.
         grammar: the Tree-sitter language.
         query: the captures of ``codeblock.scm``.
-        leaf: per node kind id, NOT_CORE, CORE or INSIDE; long enough for the id of ERROR nodes.
-        is_identifier: per node kind id, 1 for leaves that name variables.
+        leaf: per node kind id, NOT_CORE, INSIDE, CORE or NAME; long enough for the id of ERROR nodes.
         siblings: names of languages that a fence of this language may hold in truth.
         first_line: what the first line of bare code looks like.
         prompts: what the first line of a session transcript starts with.
@@ -76,7 +75,6 @@ class Language:
     grammar: tree_sitter.Language
     query: tree_sitter.Query
     leaf: bytes
-    is_identifier: bytes
     siblings: tuple[str, ...]
     first_line: re.Pattern[str]
     prompts: tuple[str, ...]
@@ -114,7 +112,6 @@ def load(name: str) -> Language:
         grammar=grammar,
         query=tree_sitter.Query(grammar, _text(name, "codeblock.scm")),
         leaf=bytes(_leaf_class(kind, grammar.node_kind_is_named(i), tokens) for i, kind in kinds).ljust(1 << 16, b"\0"),
-        is_identifier=bytes(kind in tokens["identifiers"] for _, kind in kinds).ljust(1 << 16, b"\0"),
         siblings=tuple(pack["detect"]["siblings"]),
         first_line=re.compile(pack["detect"]["first_line"]),
         prompts=tuple(pack["detect"]["prompts"]),
@@ -185,7 +182,7 @@ def _leaf_class(kind: str, named: bool, tokens: dict[str, list[str]]) -> int:
     """What a leaf of this kind is; anonymous kinds are words or signs, named ones carry meaning unless listed."""
     if kind in tokens["inside"]:
         return INSIDE
-    if named:
-        return NOT_CORE if kind in tokens["not_core"] else CORE
-    listed = tokens["not_core_words"] if kind.isalpha() else tokens["not_core_signs"]
+    if kind in tokens["identifiers"]:
+        return NAME
+    listed = tokens["not_core" if named else "not_core_words" if kind.isalpha() else "not_core_signs"]
     return NOT_CORE if kind in listed else CORE
