@@ -29,6 +29,11 @@ def show(outcome: Outcome, out: str) -> None:
         "response tokens", f"{manifest['response_tokens']:,}", f"of kept rows: {manifest['supervised_ratio']:.2%} supervised"
     )
     rows.add_row("  whole pool", f"{manifest['pool_response_tokens']:,}", f"{manifest['supervised_ratio_pool']:.2%} supervised")
+    if verdicts := manifest["items_by_verdict"]:
+        fate = f"{verdicts.get('chosen', 0):,} chosen, {verdicts.get('required', 0):,} required"
+        if "budget" not in verdicts:
+            fate += ": the budget is enough for all of them"
+        rows.add_row("code items", f"{sum(verdicts.values()) - verdicts.get('words', 0):,}", fate)
     for stage in outcome.stages:
         reused = f"{stage.shards_skipped} of {stage.shards_skipped + stage.shards_done} shards were there already"
         rows.add_row(f"{stage.name}", f"{stage.seconds:.1f} s", reused if stage.shards_skipped else "")
