@@ -108,17 +108,18 @@ class _Collected:
 
     def _link(self, blocks: list[tuple[Parsed, range]]) -> list[Edge]:
         """Find a program's edges and set the signals of its items."""
-        builder = ProgramBuilder(self._deadline)
-        nodes: dict[int, int] = {}  # items of code, numbered
+        builder, items = ProgramBuilder(self._deadline), self._items
+        numbers: list[int] = []  # of the items of code, which are the nodes of the graph
         for parsed, indices in blocks:
-            code = [i for i in indices if self._items[i].kind in _CODE]
-            nodes.update(zip(code, range(len(nodes), len(nodes) + len(code)), strict=True))
-            builder.add(parsed, sorted([(span, i) for i in code for span in self._items[i].spans]))
+            code = [i for i in indices if items[i].kind in _CODE]
+            numbers += code
+            builder.add(parsed, sorted([(span, i) for i in code for span in items[i].spans]))
         edges = DataFlow(builder.finish(), self._deadline).run()
-        reach, bridge = signals(len(nodes), ((nodes[e.source], nodes[e.target]) for e in edges), self._deadline)
-        for i, node in nodes.items():
-            self._reach[i] = reach[node]
-            self._bridge[i] = bridge[node]
+        node = dict(zip(numbers, range(len(numbers)), strict=True))
+        reach, bridge = signals(len(numbers), [(node[e.source], node[e.target]) for e in edges], self._deadline)
+        for i, one, other in zip(numbers, reach, bridge, strict=True):
+            self._reach[i] = one
+            self._bridge[i] = other
         return edges
 
     def analysis(self) -> Analysis:

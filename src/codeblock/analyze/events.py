@@ -126,7 +126,9 @@ def _roles(parsed: Parsed) -> tuple[dict[int, int], dict[int, tuple[int, int]]]:
     """The roles of identifiers and of members of classes, per first byte."""
     roles: dict[int, int] = {}
     members: dict[int, tuple[int, int]] = {}
-    receivers = tuple(receiver + b"." for receiver in parsed.language.receivers)
+    for member in parsed.language.members:
+        found = member.finditer(parsed.source, parsed.spans[0].start, parsed.spans[-1].end)
+        members |= {match.start(): (match.end(), Role.ATTR) for match in found}
     for name, starts in parsed.names.items():
         role = sum(_ROLES[word] for word in name.split("."))
         for start in starts:
@@ -134,8 +136,8 @@ def _roles(parsed: Parsed) -> tuple[dict[int, int], dict[int, tuple[int, int]]]:
     for name, nodes in parsed.captures.items():
         if name.startswith("attr"):
             role = sum(_ROLES[word] for word in name.split("."))
-            for start, end in nodes:
-                if parsed.source.startswith(receivers, start):
-                    before = members.get(start)
-                    members[start] = (end, role if before is None else before[1] | role)
+            for start, _ in nodes:
+                if start in members:
+                    end, before = members[start]
+                    members[start] = (end, before | role)
     return roles, members

@@ -104,7 +104,7 @@ class ProgramBuilder:
         frame, scope = self._frames[0], 0
         frame.flush()
         frame.instructions.append((Op.BLOCK, 0, 0, 0))
-        self._receiver = next(iter(parsed.language.receivers), b"")
+        self._receiver = parsed.language.receiver
         events = read_events(parsed, owners)
         self._deadline.check()
         source, roles, members, delays, mentions = parsed.source, events.roles, events.members, events.delays, self._mentions

@@ -15,7 +15,7 @@ import tree_sitter
 from codeblock.analyze.deadline import Deadline
 from codeblock.analyze.lines import Lines
 from codeblock.errors import AnalysisTimeout
-from codeblock.languages.loader import CORE, INSIDE, NAME, Language
+from codeblock.languages.loader import ACCESS, CORE, INSIDE, NAME, Language
 from codeblock.spans import ByteSpan
 
 MAX_DEPTH = 10_000  # a query loses captures below a depth of 2 ** 16 without a word, and takes minutes to do so
@@ -199,14 +199,14 @@ def _point(lines: Lines, offset: int) -> tree_sitter.Point:
 def _tokens(
     tree: tree_sitter.Tree, language: Language, loose: set[Interval], deadline: Deadline
 ) -> tuple[list[Interval], list[Interval], int]:
-    """Walk the tree once, for the core tokens, the identifiers among them, and its depth.
+    """Walk the tree once, for the core tokens, the identifiers among them that may be variables, and its depth.
 
     The walk keeps no nodes and does not recurse: trees can be 100,000 levels deep.
     """
     core: list[Interval] = []
     identifiers: list[Interval] = []
     leaf = language.leaf
-    depth = deepest = 0
+    depth = deepest = before = 0
     cursor = tree.walk()
     down, right, up = cursor.goto_first_child, cursor.goto_next_sibling, cursor.goto_parent
     while True:
@@ -228,8 +228,9 @@ def _tokens(
                 start, end = span = node.byte_range
                 if start < end:
                     core.append(span)
-                    if what == NAME:
+                    if what == NAME and before != ACCESS:
                         identifiers.append(span)
+            before = what
             while not right():
                 if not up():
                     return core, identifiers, deepest
@@ -271,6 +272,7 @@ def _captures(
     tree: tree_sitter.Tree, language: Language, cut: int | None, deadline: Deadline
 ) -> tuple[dict[str, list[Captured]], dict[str, list[int]], dict[str, list[Interval]]]:
     """Run the language's query and read its nodes off; nodes that are not of the response's own text are left out."""
+    kinds = language.kinds
     nodes: dict[str, list[Captured]] = {}
     names: dict[str, list[int]] = {}
     captures: dict[str, list[Interval]] = {}
@@ -278,7 +280,7 @@ def _captures(
         if cut is not None:
             captured = [node for node in captured if node.start_byte < cut]
         if name.startswith(_ITEM_CAPTURES):
-            nodes[name] = [(node.start_byte, node.end_byte, node.type) for node in captured]
+            nodes[name] = [(node.start_byte, node.end_byte, kinds[node.kind_id]) for node in captured]
         elif name.startswith(_NAME_CAPTURES):
             names[name] = [node.start_byte for node in captured]
         else:

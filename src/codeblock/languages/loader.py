@@ -18,8 +18,8 @@ Definitions, on the identifier: ``@def`` and any of these after it, as in ``@def
     ``nonlocal``. ``@delay``: a ``now`` or ``walrus`` that begins where this node begins happens where it ends
 Uses
     every identifier but definitions and ``@ignore`` · ``@mut`` base of an attribute or element store · ``@call`` the called name
-    · ``@outer`` evaluated in the scope around the function, class or comprehension · ``@attr`` the whole of ``receiver.name``,
-    and ``@attr.def``, ``@attr.def.read``, ``@attr.mut``, ``@attr.call``
+    · ``@outer`` evaluated in the scope around the function, class or comprehension · ``@attr.def``, ``@attr.def.read``,
+    ``@attr.mut``, ``@attr.call`` the whole of ``receiver.name``, which else is a use
 Flow
     ``@flow.branch``, ``@flow.switch`` (falls through, break leaves it), ``@flow.cases`` (break leaves it) with ``@flow.alt``
     and ``@flow.alt.total`` (taken when no other is) · ``@flow.for`` (the header's uses run once), ``@flow.while`` (each turn),
@@ -46,8 +46,9 @@ from codeblock.errors import MissingExtraError, UsageError, nearest
 LANGUAGES: tuple[str, ...] = ("python",)
 """Names of the packs, which are the names of their folders."""
 
-NOT_CORE, INSIDE, CORE, NAME = range(4)
-"""What a leaf is: no core token, a part of the token that is its parent, a core token, or one that names a variable."""
+NOT_CORE, INSIDE, ACCESS, CORE, NAME = range(5)
+"""What a leaf is: no core token, a part of the token that is its parent, the sign in front of a member's name (no core token), a
+core token, or one that names a variable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +59,8 @@ class Language:
         name: of the pack.
         grammar: the Tree-sitter language.
         query: the captures of ``codeblock.scm``.
-        leaf: per node kind id, NOT_CORE, INSIDE, CORE or NAME; long enough for the id of ERROR nodes.
+        kinds: per node kind id, the kind's name.
+        leaf: per node kind id, NOT_CORE, INSIDE, ACCESS, CORE or NAME; long enough for the id of ERROR nodes.
         siblings: names of languages that a fence of this language may hold in truth.
         first_line: what the first line of bare code looks like.
         prompts: what the first line of a session transcript starts with.
@@ -68,12 +70,14 @@ class Language:
         string_end: kind ids of leaves that close a string.
         multiline: string delimiters whose string may hold line breaks.
         separators: texts between two items that belong to the first.
-        receivers: names through which a method reaches its class.
+        receiver: the first of the names through which a method reaches its class, empty if there is none.
+        members: each finds what may be ``receiver.name`` for one receiver; an identifier must begin there.
     """
 
     name: str
     grammar: tree_sitter.Language
     query: tree_sitter.Query
+    kinds: tuple[str, ...]
     leaf: bytes
     siblings: tuple[str, ...]
     first_line: re.Pattern[str]
@@ -84,7 +88,8 @@ class Language:
     string_end: frozenset[int]
     multiline: frozenset[bytes]
     separators: frozenset[bytes]
-    receivers: tuple[bytes, ...]
+    receiver: bytes
+    members: tuple[re.Pattern[bytes], ...]
 
 
 @cache
@@ -111,6 +116,7 @@ def load(name: str) -> Language:
         name=name,
         grammar=grammar,
         query=tree_sitter.Query(grammar, _text(name, "codeblock.scm")),
+        kinds=tuple(kind for _, kind in kinds),
         leaf=bytes(_leaf_class(kind, grammar.node_kind_is_named(i), tokens) for i, kind in kinds).ljust(1 << 16, b"\0"),
         siblings=tuple(pack["detect"]["siblings"]),
         first_line=re.compile(pack["detect"]["first_line"]),
@@ -121,7 +127,13 @@ def load(name: str) -> Language:
         string_end=ids(closing["string_end"]),
         multiline=frozenset(d.encode() for d in closing["multiline"]),
         separators=frozenset(s.encode() for s in pack["items"]["separators"]),
-        receivers=tuple(r.encode() for r in pack["data_flow"]["receivers"]),
+        receiver=next(iter(pack["data_flow"]["receivers"]), "").encode(),
+        # with a literal beginning, which is looked for as fast as memory is read, alternatives are not
+        members=tuple(
+            re.compile(re.escape(f"{receiver}{sign}".encode()) + rb"[\w\x80-\xff]+")
+            for receiver in pack["data_flow"]["receivers"]
+            for sign in tokens["access"]
+        ),
     )
 
 
@@ -184,5 +196,7 @@ def _leaf_class(kind: str, named: bool, tokens: dict[str, list[str]]) -> int:
         return INSIDE
     if kind in tokens["identifiers"]:
         return NAME
+    if kind in tokens["access"]:
+        return ACCESS
     listed = tokens["not_core" if named else "not_core_words" if kind.isalpha() else "not_core_signs"]
     return NOT_CORE if kind in listed else CORE

@@ -62,7 +62,6 @@
 (augmented_assignment left: (subscript value: (identifier) @mut))
 
 ; ---- members reached through a receiver (`self.x`)
-(attribute object: (identifier)) @attr
 (call function: (attribute object: (identifier)) @attr.call)
 (assignment left: (attribute object: (identifier)) @attr.def)
 (assignment left: (pattern_list (attribute object: (identifier)) @attr.def))
@@ -72,7 +71,6 @@
 (augmented_assignment left: (subscript value: (attribute object: (identifier)) @attr.mut))
 
 ; ---- names that are no uses
-(attribute attribute: (identifier) @ignore)
 (keyword_argument name: (identifier) @ignore)
 (keyword_pattern . (identifier) @ignore)
 (import_from_statement module_name: (dotted_name (identifier) @ignore))
