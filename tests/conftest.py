@@ -26,7 +26,7 @@ def tiny_model(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return build_tiny_model(tmp_path_factory.mktemp("model"))
 
 
-def build_tiny_model(path: Path) -> Path:
+def build_tiny_model(path: Path, context: int = 1024) -> Path:
     import torch
     from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
     from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
@@ -47,7 +47,7 @@ def build_tiny_model(path: Path) -> Path:
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=len(fast), hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4,
-        num_key_value_heads=2, max_position_embeddings=1024, bos_token_id=None, eos_token_id=fast.eos_token_id,
+        num_key_value_heads=2, max_position_embeddings=context, bos_token_id=None, eos_token_id=fast.eos_token_id,
     )  # fmt: skip
     LlamaForCausalLM(config).save_pretrained(path)
     fast.save_pretrained(path)
