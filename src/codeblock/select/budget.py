@@ -48,12 +48,12 @@ class UnitTable:
         self._sizes.append(size)
 
     def finish(self) -> tuple[Units, Int64]:
-        """All units, and [N + 1] where each sample's begin."""
+        """All units, and [N + 1] where each sample's begin. The units are not copied, so none can be added after that."""
         sizes = np.array(self._sizes, dtype=np.int64)
         units = Units(
-            priority=np.array(self._priority),
-            cost=np.array(self._cost),
-            requires=np.array(self._requires),
+            priority=np.frombuffer(self._priority, dtype=np.float64),
+            cost=np.frombuffer(self._cost, dtype=np.int32),
+            requires=np.frombuffer(self._requires, dtype=np.int32),
             sample=np.repeat(np.arange(len(sizes), dtype=np.int32), sizes),
         )
         return units, np.concatenate([np.zeros(1, np.int64), np.cumsum(sizes)])
@@ -122,8 +122,7 @@ def choose(units: Units, pool: Int32, budget: Int64) -> tuple[Bool, Bool]:
         [U] True where the unit is chosen, and [U] True where it is chosen for its own priority (the others are required).
         The chosen tokens of a pool never exceed its budget, but for units with priority `ALWAYS`.
     """
-    candidates = np.flatnonzero(units.priority > NEVER)
-    order = candidates[np.argsort(-units.priority[candidates], kind="stable")]
+    order = np.argsort(-units.priority, kind="stable")[: np.count_nonzero(units.priority > NEVER)]
     own = np.zeros(len(units.priority), dtype=np.bool_)
     # the loop reads single elements: memory views give them as plain numbers, without a list of all
     cost, requires = units.cost.data, units.requires.data

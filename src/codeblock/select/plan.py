@@ -77,7 +77,8 @@ def plan(samples: Iterable[ScoredSample], settings: SelectSettings) -> Plan:
     (code_units, code_at), (prose_units, prose_at) = code.finish(), prose.finish()
     budget = budgets(response_tokens, settings)
     each = settings.scope == "sample"
-    code_pool, prose_pool = (u.sample if each else np.zeros_like(u.sample) for u in (code_units, prose_units))
+    one_pool = np.zeros(1, dtype=np.int32)
+    code_pool, prose_pool = (u.sample if each else np.broadcast_to(one_pool, u.sample.shape) for u in (code_units, prose_units))
     for_code, for_prose = shares(
         budget, most(code_units, code_pool, len(budget)), most(prose_units, prose_pool, len(budget)), settings.prose_fraction
     )

@@ -64,12 +64,13 @@ def prose_words(sample: ScoredSample) -> Words:
     plain: list[bool] = []
     for low, high in sample.prose.tolist():
         text = sample.text[low:high].decode()
-        index = None if text.isascii() else TextIndex(text)
-        for match in _WORD.finditer(text):
-            start, end = match.span() if index is None else index.to_bytes(CharSpan(*match.span()))
-            starts.append(low + start)
-            ends.append(low + end)
-            plain.append(match.group().lower().replace("’", "'") in FUNCTION_WORDS)
+        spans = [match.span() for match in _WORD.finditer(text)]
+        if not text.isascii():
+            to_bytes = TextIndex(text).to_bytes
+            spans = [to_bytes(CharSpan(*span)) for span in spans]
+        starts += [low + start for start, _ in spans]
+        ends += [low + end for _, end in spans]
+        plain += [word.lower() in FUNCTION_WORDS for word in _WORD.findall(text.replace("’", "'"))]
     if not starts:
         return Words(np.full(len(sample.nll), -1, dtype=np.int32), np.zeros(0, dtype=np.bool_))
     word = np.searchsorted(np.array(starts), sample.first, side="right") - 1
