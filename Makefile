@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 MODEL = $(shell find .venv/lib -name 'SmolLM2-135M-Instruct.Q4_1.gguf' 2>/dev/null | head -n 1)
 
-.PHONY: demo test clean
+.PHONY: demo test test-slow clean
 
 .venv/ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -27,6 +27,10 @@ test: .venv/ready
 	$(BIN)/ruff check .
 	$(BIN)/basedpyright
 	$(BIN)/pytest -m "not slow"
+
+# minutes more: a hundred kills, whole corpora, real models; what needs files that are absent is skipped, with the reason
+test-slow: .venv/ready
+	$(BIN)/pytest -m slow
 
 clean:
 	rm -rf .venv demo

@@ -31,7 +31,9 @@ class AnalyzeSettings(Settings):
     """How responses become items and a data-flow graph."""
 
     max_bytes: int = Field(1_000_000, ge=1, description="a longer response is rejected")
-    seconds: float = Field(2.0, gt=0, description="processor time that one sample's analysis may take")
+    seconds: float = Field(
+        2.0, gt=0, description="processor time that a sample may hold a worker; its analysis gives up after three quarters"
+    )
     workers: int | None = Field(None, ge=1, description="worker processes; as many as there are cores when absent")
 
 

@@ -262,6 +262,15 @@ def test_reuse_refuses_another_model_or_other_data(finished: Path) -> None:
     codeblock("select", "other.jsonl", "--reuse", finished, code=2)
 
 
+def test_a_budget_that_leaves_nothing_to_choose_is_said_aloud(finished: Path, tmp_path: Path) -> None:
+    for budget, enough in ((1.0, True), (0.2, False)):
+        summary = codeblock("select", "--reuse", finished, "--budget", budget, "--out", tmp_path / str(budget))
+        verdicts = manifest(tmp_path / str(budget))["items_by_verdict"]
+        line = " ".join(next(line for line in summary.splitlines() if line.startswith("code items")).split())
+        assert f"{verdicts['chosen']} chosen, {verdicts.get('required', 0)} required" in line
+        assert ("all fit the budget" in line) == enough == ("budget" not in verdicts)
+
+
 def test_full_supervises_every_response_token(finished: Path, tmp_path: Path) -> None:
     codeblock("select", "--reuse", finished, "--strategy", "full", "--out", tmp_path / "full")
     facts = manifest(tmp_path / "full")

@@ -32,7 +32,7 @@ def show(outcome: Outcome, out: str) -> None:
     if verdicts := manifest["items_by_verdict"]:
         fate = f"{verdicts.get('chosen', 0):,} chosen, {verdicts.get('required', 0):,} required"
         if "budget" not in verdicts:
-            fate += ": the budget is enough for all of them"
+            fate += "; all fit the budget"
         rows.add_row("code items", f"{sum(verdicts.values()) - verdicts.get('words', 0):,}", fate)
     for stage in outcome.stages:
         reused = f"{stage.shards_skipped} of {stage.shards_skipped + stage.shards_done} shards were there already"
