@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -102,8 +103,7 @@ PROSE_KINDS = frozenset({ItemKind.DOCSTRING, ItemKind.COMMENT})
 """Kinds whose words are ranked with the prose."""
 
 
-@dataclass(frozen=True, slots=True)
-class CodeItem:
+class CodeItem(NamedTuple):
     """A syntactically closed unit of code: a syntax-tree node minus the items nested in it.
 
     Attributes:
@@ -139,8 +139,7 @@ class EdgeKind(StrEnum):
     ATTRIBUTE = "attribute"  # self.x, across the methods of a class
 
 
-@dataclass(frozen=True, slots=True)
-class Edge:
+class Edge(NamedTuple):
     """Item `source` defines `variable`, and the definition may reach a use in item `target`."""
 
     source: int

@@ -55,7 +55,7 @@ def test_utility_gate_and_priority_equal_the_formulas(settings: SelectSettings, 
 
 def test_the_gate_compares_within_one_response() -> None:
     segments = [replace(s, response=1) for s in ANALYSIS.segments]
-    items = [replace(i, segment=i.segment + 3, parent=None if i.parent is None else i.parent + 5) for i in ANALYSIS.items]
+    items = [i._replace(segment=i.segment + 3, parent=None if i.parent is None else i.parent + 5) for i in ANALYSIS.items]
     both = Analysis(
         (*ANALYSIS.segments, *segments), (*ANALYSIS.items, *items), ANALYSIS.edges, ANALYSIS.reach * 2, ANALYSIS.bridge * 2
     )  # fmt: skip

@@ -1,5 +1,3 @@
-from dataclasses import replace
-
 import numpy as np
 
 from codeblock.select.proposal import NEVER
@@ -30,7 +28,7 @@ def test_words_are_whole_and_function_words_are_no_candidates() -> None:
 
 
 def test_a_sample_without_prose_has_no_words() -> None:
-    one = replace(ANALYSIS.items[0], segment=0)
+    one = ANALYSIS.items[0]._replace(segment=0)
     code_only = Analysis(ANALYSIS.segments[1:2], (one,), (), (0.0,), (0.0,))
     words = prose_words(scored(TEXT, code_only, random_nll(0)))
     assert words.count == 0

@@ -12,7 +12,6 @@ from codeblock.analyze.names import ProgramBuilder
 from codeblock.analyze.parse import Parsed, parse
 from codeblock.analyze.segment import Block, segment
 from codeblock.analyze.signals import signals
-from codeblock.analyze.values import ORDER
 from codeblock.errors import AnalysisError, ResponseTooLarge
 from codeblock.languages import load
 from codeblock.spans import ByteSpan
@@ -104,7 +103,7 @@ class _Collected:
         edges: list[Edge] = []
         for blocks_of_program in programs.values():
             edges += self._link(blocks_of_program)
-        self._edges += edges if len(programs) < 2 else sorted(edges, key=ORDER)
+        self._edges += edges if len(programs) < 2 else sorted(edges)
 
     def _link(self, blocks: list[tuple[Parsed, range]]) -> list[Edge]:
         """Find a program's edges and set the signals of its items."""

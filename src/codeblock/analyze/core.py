@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Callable, Sequence
 from functools import partial
+from operator import itemgetter
 
 from codeblock.analyze.parse import Interval, Parsed
 from codeblock.spans import ByteSpan
@@ -25,7 +26,7 @@ class CoreTokens:
         self._spans = tuple(map(as_span, parsed.core))
         if len(parsed.spans) > 1:
             self._spans = tuple(_clip(self._spans, parsed))
-        self._starts = [s[0] for s in self._spans]
+        self._starts = list(map(itemgetter(0), self._spans))
 
     def within(self, span: tuple[int, int]) -> tuple[ByteSpan, ...]:
         """The core tokens that start inside the span, in order."""

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable, Sequence
-from operator import attrgetter
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 
-from codeblock.analyze.bulk import instances
 from codeblock.analyze.deadline import Deadline
 from codeblock.analyze.program import Role
 from codeblock.types import Edge, EdgeKind
@@ -24,6 +23,7 @@ _CHECK_EVERY = 1 << 10
 # looking a member up costs ten times as much as a global name
 _MUT, _CALLED, _ATTR, _OUTER = Role.MUT, Role.CALL, Role.ATTR, Role.OUTER
 
+_as_edge: Callable[[tuple[int, int, str, EdgeKind]], Edge] = partial(tuple.__new__, Edge)  # pyright: ignore[reportAssignmentType]
 _KINDS = sorted(EdgeKind)  # numbers are quicker to hash, and in this order they sort alike
 _ATTRIBUTE, _CALL, _CLOSURE, _FLOW, _MUTATION = range(5)  # indices there
 
@@ -128,14 +128,5 @@ def link(values: Values, uses: Sequence[Use], names: Sequence[bytes], deadline: 
                 edges.add((maker * width + item) * size + name + kind)
     deadline.check()
     parts = [divmod(number, size) for number in sorted(edges)]
-    return instances(
-        Edge,
-        [ends // width for ends, _ in parts],
-        [ends % width for ends, _ in parts],
-        [texts[what // len(_KINDS)] for _, what in parts],
-        [_KINDS[what % len(_KINDS)] for _, what in parts],
-    )
-
-
-ORDER = attrgetter("source", "target", "variable", "kind")
-"""How edges are sorted."""
+    kinds = len(_KINDS)
+    return [_as_edge((ends // width, ends % width, texts[what // kinds], _KINDS[what % kinds])) for ends, what in parts]
