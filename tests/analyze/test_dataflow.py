@@ -90,6 +90,10 @@ CASES = {
         "x = 1\nmatch a:\n    case 1:\n        x = 2\n    case _:\n        x = 3\ny = x",
         "4 7 x flow\n6 7 x flow",
     ),
+    "a member has its own name": (
+        "from m import b\na = b.b\nmatch a.b:\n    case c.b():\n        x = a . b",
+        "1 2 b flow\n2 3 a flow\n2 5 a flow",
+    ),
     "walrus and with targets happen in the middle": (
         "m = 1\nif (m := f(m)) and m.a:\n    m\nwith a as b, b.c() as d:\n    d",
         "1 2 m flow\n2 3 m flow\n4 5 d flow",
