@@ -24,7 +24,9 @@ class ReadSettings(Settings):
     limit: int | None = Field(None, ge=1, description="read at most this many rows")
     shard_rows: int = Field(64, ge=1, description="rows per shard, the unit of resuming")
     max_line_bytes: int = Field(8 << 20, ge=1, description="a longer line is quarantined")
-    max_quarantined: float = Field(0.01, ge=0, le=1, description="a larger share of unreadable rows stops the run")
+    max_quarantined: float = Field(
+        0.01, ge=0, le=1, description="a larger share of unreadable rows (and more than 10) stops the run"
+    )
 
 
 class AnalyzeSettings(Settings):
@@ -54,7 +56,7 @@ class ScoreSettings(Settings):
 class SelectSettings(Settings):
     """Which tokens are supervised (METHOD E to J). Everything here can be changed with ``--reuse``."""
 
-    strategy: str = Field("codeblock", description="name of a selection strategy")
+    strategy: str = Field("codeblock", description="codeblock, full, random-items, random-tokens or top-loss")
     budget: float = Field(0.4, gt=0, description="of the response tokens: a fraction up to 1, a count above 1")
     scope: Literal["global", "sample"] = Field("global", description="what the budget is shared by")
     q: float = Field(0.7, gt=0, le=1, description="exponent of the generalised cross-entropy")
@@ -70,7 +72,7 @@ class SelectSettings(Settings):
         None,
         ge=0,
         le=1,
-        description="share of samples with a supervised end of turn; 0.25 with a chat template, 1 without, when absent",
+        description="share of samples with a supervised end of turn; default 0.25 with a chat template, 1 without or for `full`",
     )
     seed: int = Field(0, description="of every random choice")
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import asdict, dataclass
@@ -153,9 +154,10 @@ def _finish(root: Path, recipe: Recipe, scored: dict[str, Any], reports: Sequenc
     with watch("select") as progress:
         selecting, done = write_selection(root, recipe.select, chat=scored["facts"]["chat"], progress=progress)
     if selecting.kept == 0:
+        lost = selecting.rejected + Counter(scored["counts"]["quarantined"])
         raise DataError(
-            f"none of {selecting.rows} rows has a supervised token under a budget of {recipe.select.budget:g} "
-            f"({', '.join(f'{reason} {count}' for reason, count in selecting.rejected.most_common(5))}): raise --budget"
+            f"none of {scored['counts']['rows_in']} rows has a supervised token under a budget of {recipe.select.budget:g}: "
+            + ", ".join(f"{reason} {count}" for reason, count in lost.most_common())
         )
     reading, rejected = scored["counts"], dict(sorted(selecting.rejected.items()))
     check_counts(Counts(reading["rows_in"], selecting.kept, rejected, reading["quarantined"]), "the whole run")

@@ -42,9 +42,12 @@ NO_SUPERVISED_TOKEN = "no_supervised_token"
 _VERSION = 1  # raise when the same scores and settings select or write differently
 
 
-def default_eos_share(*, chat: bool) -> float:
-    """Share of samples with a supervised end of turn (METHOD H): models with a chat template know when to stop."""
-    return 0.25 if chat else 1.0
+def default_eos_share(*, chat: bool, name: str) -> float:
+    """Share of samples with a supervised end of turn (METHOD H): models with a chat template know when to stop.
+
+    The strategy `full`, which stands for ordinary fine-tuning, always trains it.
+    """
+    return 0.25 if chat and name != "full" else 1.0
 
 
 def write_selection(
@@ -72,7 +75,7 @@ def write_selection(
     count = len(made_from[0])
     if count == 0 or any(len(shards) != count for shards in made_from):
         raise StoreError(f"{root} holds no finished scores: run `codeblock select` with a model first")
-    eos_share = default_eos_share(chat=chat) if settings.eos_share is None else settings.eos_share
+    eos_share = default_eos_share(chat=chat, name=settings.strategy) if settings.eos_share is None else settings.eos_share
     fingerprint = {"name": "select", "version": _VERSION, "settings": settings.model_dump(), "eos_share": eos_share}
     # a budget for the whole pool makes every shard depend on all scores
     key = shard_key(fingerprint, [shards[i].files[part_name(i)].sha256 for shards in made_from for i in range(count)])

@@ -31,7 +31,8 @@ def _trl(manifest: Mapping[str, Any]) -> str:
 #
 #     trl sft --config recipes/trl.yaml --dataset_name "$PWD"
 #
-# Options on the command line win over those here. `codeblock verify` reads this file and checks what it would train.
+# Options on the command line win over those here; a machine without a GPU needs `--bf16 false`.
+# `codeblock verify` reads this file and checks what it would train.
 
 {model}
 output_dir: trained
