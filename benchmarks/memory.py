@@ -2,7 +2,7 @@
 
     python benchmarks/memory.py DATA.jsonl.gz [--rows N]
 
-The rows of DATA (`query`, `response`) are repeated under new ids. Every stage runs in its own process; scoring uses a model of
+The first rows of DATA (`query`, `response`) are repeated under new ids, so that ten times as many are no longer ones. Every stage runs in its own process; scoring uses a model of
 a few kilobytes with random weights, so that rows, not weights, are what is measured.
 """
 
@@ -52,16 +52,16 @@ def main() -> None:
         build = "import sys; from pathlib import Path; from tests.conftest import *; build_tiny_model(Path(sys.argv[1]), 8192)"
         subprocess.run([sys.executable, "-c", build, str(work / "model")], check=True, capture_output=True, cwd=ROOT)
         sizes = options.rows, 10 * options.rows
-        data = [write(options.data, work / f"{rows}.jsonl", rows) for rows in sizes]
+        data = [write(options.data, options.rows, work / f"{rows}.jsonl", rows) for rows in sizes]
         print(f"| stage | {sizes[0]:,} rows | {sizes[1]:,} rows | growth |\n|---|--:|--:|--:|")
         for name, code in STAGES.items():
             small, large = (peak(code, path, work / path.stem, work / "model") for path in data)
             print(f"| {name} | {small:.0f} MiB | {large:.0f} MiB | {large / small - 1:+.1%} |", flush=True)
 
 
-def write(source: Path, target: Path, count: int) -> Path:
+def write(source: Path, first: int, target: Path, count: int) -> Path:
     with gzip.open(source, "rt") as file:
-        rows = [json.loads(line) for line in file]
+        rows = [json.loads(line) for line in itertools.islice(file, first)]
     with target.open("w") as file:
         for number, row in zip(range(count), itertools.cycle(rows), strict=False):
             file.write(json.dumps({"id": str(number), "query": row["query"], "response": row["response"]}) + "\n")

@@ -12,7 +12,18 @@ import pytest
 
 from codeblock import store
 from codeblock.errors import DiskFullError, LockedError, StoreError
-from codeblock.store import Counts, Shards, atomic_file, check_counts, parquet_bytes, read_table, run_lock, shard_key, summarize
+from codeblock.store import (
+    Counts,
+    Shards,
+    atomic_file,
+    check_counts,
+    parquet_bytes,
+    read_table,
+    run_lock,
+    scratch_file,
+    shard_key,
+    summarize,
+)
 from codeblock.store import write_bytes_atomic as write
 
 KEY = "k" * 64
@@ -188,6 +199,15 @@ def test_no_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int) 
         store.write_json_atomic(tmp_path / "manifest.json", {})
     assert caught.value.exit_code == 74
     assert names(tmp_path) == set()
+
+
+def test_a_scratch_file_has_no_name_and_says_when_there_is_no_space(tmp_path: Path) -> None:
+    with pytest.raises(DiskFullError, match=f"^no space left to write {tmp_path}: "), scratch_file(tmp_path) as file:
+        file.write(b"abc")
+        file.seek(0)
+        assert file.read() == b"abc"
+        assert names(tmp_path) == set()
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def test_directory_that_is_a_file(tmp_path: Path) -> None:

@@ -19,7 +19,8 @@ from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO, cast
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -267,6 +268,20 @@ def atomic_file(path: Path) -> Generator[BinaryIO]:
         _sync_directory(path.parent)
     except OSError as error:
         raise _explain(error, path) from error
+
+
+@contextmanager
+def scratch_file(directory: Path) -> Generator[BinaryIO]:
+    """Open a file without a name in a directory, to write and read again; it is gone when the block ends, however it ends.
+
+    Raises:
+        StoreError: it cannot be written (`DiskFullError` without space).
+    """
+    try:
+        with TemporaryFile(dir=directory) as file:
+            yield cast(BinaryIO, file)
+    except OSError as error:
+        raise _explain(error, directory) from error
 
 
 def write_bytes_atomic(path: Path, content: bytes) -> None:

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from codeblock.export.card import card
 from codeblock.export.labels import IGNORED, labels_hash
 from codeblock.export.recipes import render_recipes
-from codeblock.export.tables import TRAIN
+from codeblock.export.tables import ANNOTATIONS, TRAIN, ratio
 
 VOCABULARY = 600
 
@@ -46,6 +46,16 @@ def write_shard(path: Path, rows: list[tuple[list[int], list[int]]]) -> None:
     write_parquet(path, pa.Table.from_arrays(arrays, schema=TRAIN))
 
 
+def notes_of(rows: list[tuple[list[int], list[int]]]) -> pa.Table:
+    """Annotations of kept rows all of whose tokens are response tokens, and of one dropped row as long as all of them."""
+    supervised = [[label != IGNORED for label in labels] for _, labels in rows]
+    dropped = [[False] * sum(map(len, supervised))] if rows else []
+    schema = pa.schema([ANNOTATIONS.field(name) for name in ("reason", "position", "supervised", "end_of_turn")])
+    lists = [*supervised, *dropped]
+    columns = [None] * len(rows) + ["odd"] * len(dropped), [list(range(len(m))) for m in lists], lists, [False] * len(lists)
+    return pa.table([pa.array(c, f.type) for c, f in zip(columns, schema, strict=True)], schema=schema)
+
+
 def manifest_of(directory: Path, rows: list[tuple[list[int], list[int]]], **more: Any) -> dict[str, Any]:
     supervised = sum(label != IGNORED for _, labels in rows for label in labels)
     response = sum(len(ids) for ids, _ in rows)
@@ -58,8 +68,8 @@ def manifest_of(directory: Path, rows: list[tuple[list[int], list[int]]], **more
         "end_of_turn_rows": 0,
         "response_tokens": response,
         "pool_response_tokens": 2 * response,
-        "supervised_ratio": supervised / max(1, response),
-        "supervised_ratio_pool": supervised / max(1, 2 * response),
+        "supervised_ratio": ratio(supervised, response),
+        "supervised_ratio_pool": ratio(supervised, 2 * response),
         "labels_sha256": labels_hash([pa.array([labels for _, labels in rows], pa.list_(pa.int32()))]),
         "files": {
             f.relative_to(directory).as_posix(): {"size": f.stat().st_size, "sha256": hashlib.sha256(f.read_bytes()).hexdigest()}
@@ -81,8 +91,7 @@ def write_artefact(directory: Path, shards: list[list[tuple[list[int], list[int]
     """Write shards (zero-row ones too), annotations, manifest, recipes and card; returns the manifest."""
     for number, rows in enumerate(shards):
         write_shard(directory / f"data/train-{number:05d}.parquet", rows)
-        notes = pa.table({"id": pa.array([f"{number}-{r}" for r in range(len(rows))], pa.string())})
-        write_parquet(directory / f"annotations/train-{number:05d}.parquet", notes)
+        write_parquet(directory / f"annotations/train-{number:05d}.parquet", notes_of(rows))
     manifest = manifest_of(directory, [row for rows in shards for row in rows], **more)
     (directory / "manifest.json").write_text(json.dumps(manifest))
     (directory / "README.md").write_text(card(manifest))

@@ -17,7 +17,7 @@ from typer.testing import CliRunner
 from codeblock.errors import DataError, MissingExtraError, StoreError, UsageError
 from codeblock.export.labels import IGNORED
 from codeblock.export.verify import TRAINERS, TrainerReport, verify
-from tests.export.artefact import random_rows, rewrite_manifest, write_artefact, write_shard
+from tests.export.artefact import notes_of, random_rows, rewrite_manifest, write_artefact, write_parquet, write_shard
 
 ROWS = random_rows(40)
 SHARDS = [[], ROWS[:15], [], ROWS[15:]]  # selection writes a shard for every input shard, also when no row of it is left
@@ -83,15 +83,52 @@ def test_a_label_changed_after_hashing(artefact: Path):
     write_shard(shard, rows)
     told = differences(artefact)
     assert told[0].startswith("data/train-00001.parquet ")  # the size or the hash of the file
-    assert told[1].startswith("labels_sha256 of the data is ")
-    assert len(told) == 2
+    assert told[1] == f"data/train-00001.parquet row 3: 1 labels are not what its annotations say, the first at position {at}"
+    assert told[2].startswith("labels_sha256 of the data is ")
+    assert len(told) == 3
 
 
 def test_missing_and_unknown_files(artefact: Path):
     (artefact / "data/train-00003.parquet").rename(artefact / "data/train-00004.parquet")
     told = differences(artefact)
-    assert told[:2] == ["data/train-00003.parquet is missing", "data/train-00004.parquet is not in the manifest"]
-    assert told[2] == "rows of the data is 15, the manifest says 40"
+    assert told == ["data/train-00003.parquet is missing", "data/train-00004.parquet is not in the manifest"]
+    _, trainer = verify(artefact, ["transformers"])
+    assert trainer.skipped == "the artefact cannot be loaded"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("rows", 41),
+        ("supervised_tokens", 1),
+        ("end_of_turn_rows", 3),
+        ("response_tokens", 9),
+        ("pool_response_tokens", 9),
+        ("supervised_ratio", 0.5),
+        ("supervised_ratio_pool", 0.25),
+    ],
+)
+def test_a_number_of_the_manifest_that_does_not_follow_from_the_files(artefact: Path, name: str, value: float):
+    path = artefact / "manifest.json"
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps({**manifest, name: value}))
+    assert differences(artefact) == [f"{name} of the data is {manifest[name]}, the manifest says {value}"]
+
+
+def test_rows_that_the_data_and_the_annotations_do_not_share(artefact: Path):
+    notes = artefact / "annotations/train-00001.parquet"
+    write_parquet(notes, notes_of([*SHARDS[1][:-1], SHARDS[3][0], SHARDS[3][1]]))
+    rewrite_manifest(artefact)
+    told = differences(artefact)
+    lengths = len(ROWS[14][0]), len(ROWS[15][0])
+    assert (
+        told[0]
+        == f"data/train-00001.parquet row 14: it has {lengths[0]} tokens, but its annotations speak of number {lengths[1] - 1}"
+    )
+    assert told[1] == "data/train-00001.parquet lacks 1 rows that the annotations keep"
+    write_parquet(notes, notes_of(SHARDS[1][:-1]))
+    rewrite_manifest(artefact)
+    assert differences(artefact)[0] == "data/train-00001.parquet row 14 has no annotations"
 
 
 def test_a_byte_changed_in_the_annotations(artefact: Path):
@@ -180,7 +217,9 @@ def test_no_artefact(tmp_path: Path):
         verify(tmp_path)
     for other in ("{}", "[]"):
         (tmp_path / "manifest.json").write_text(other)
-        with pytest.raises(StoreError, match=r"is not the manifest of an artefact: it must have files, labels_sha256"):
+        with pytest.raises(
+            StoreError, match=r"is not the manifest of an artefact: it must have files, labels_sha256, max_length"
+        ):
             verify(tmp_path)
 
 

@@ -3,68 +3,57 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codeblock.config import SelectSettings
-from codeblock.select.budget import Units, UnitTable, budgets, choose, most, shares
+from codeblock.select.budget import allowance, choose, shares, steps
 from codeblock.select.proposal import ALWAYS, NEVER, Candidates
+from tests.select.units import candidates, closure, costs, make, naive_order
 
 
-@st.composite
-def units(draw: st.DrawFn) -> Units:
-    """Units of a few samples; a unit may require an earlier one of its own sample, as an item does its header."""
-    sizes = draw(st.lists(st.integers(0, 6), min_size=1, max_size=5))
-    priority, cost, requires, sample = [], [], [], []
-    for n, size in enumerate(sizes):
-        first = len(cost)
-        for i in range(size):
-            priority.append(draw(st.sampled_from([NEVER, 0.5, 1.0, 1.0, 2.0, 3.5])))
-            cost.append(draw(st.integers(0, 7)))
-            requires.append(draw(st.integers(first, first + i - 1)) if i and draw(st.booleans()) else -1)
-            sample.append(n)
-    return Units(
-        np.array(priority, dtype=np.float64), np.array(cost, dtype=np.int32), np.array(requires, dtype=np.int32),
-        np.array(sample, dtype=np.int32),
-    )  # fmt: skip
-
-
-def naive_choose(units: Units, pool: np.ndarray, budget: np.ndarray) -> set[int]:
+def naive_choose(units: Candidates, budget: int) -> set[int]:
     """Greedy selection as METHOD H says it: sets, and the whole cost counted anew for every candidate."""
-
-    def closure(unit: int) -> set[int]:
-        return {unit} | (closure(int(units.requires[unit])) if units.requires[unit] >= 0 else set())
-
-    def spent(chosen: set[int], group: int) -> int:
-        return sum(int(units.cost[u]) for u in chosen if pool[u] == group)
-
+    cost = costs(units)
     chosen: set[int] = set()
-    for unit in sorted(range(len(units.cost)), key=lambda u: (-units.priority[u], u)):
-        with_it = chosen | closure(unit)
-        if units.priority[unit] > NEVER and budget[pool[unit]] > spent(chosen, pool[unit]) and (
-            spent(with_it, pool[unit]) <= budget[pool[unit]]
-        ):  # fmt: skip
+    for unit in naive_order(units):
+        with_it = chosen | closure(units, unit)
+        if sum(cost[u] for u in with_it) <= budget:
             chosen = with_it
     return chosen
 
 
-@given(units(), st.integers(0, 40), st.booleans())
-def test_greedy_equals_the_naive_oracle_and_never_exceeds_its_budget(units: Units, limit: int, per_sample: bool) -> None:
-    pool = units.sample if per_sample else np.zeros_like(units.sample)
-    budget = np.full(int(units.sample.max(initial=0)) + 1, limit)
-    taken, own = choose(units, pool, budget)
-    assert set(np.flatnonzero(taken)) == naive_choose(units, pool, budget)
+@given(candidates(), st.integers(0, 40))
+def test_greedy_equals_the_naive_oracle_and_never_exceeds_its_budget(units: Candidates, budget: int) -> None:
+    taken, own = choose(units, steps(units), budget)
+    assert set(np.flatnonzero(taken).tolist()) == naive_choose(units, budget)
     assert not (own & ~taken).any()
-    assert (np.bincount(pool[taken], weights=units.cost[taken], minlength=len(budget)) <= budget).all()
+    assert sum(costs(units)[u] for u in np.flatnonzero(taken)) <= budget
     needed = units.requires[taken]
     assert taken[needed[needed >= 0]].all(), "what a chosen unit requires is chosen"
 
 
-@given(units(), units(), st.floats(0, 1), st.integers(0, 60), st.integers(0, 10))
-def test_a_larger_budget_never_supervises_fewer_tokens(code: Units, prose: Units, fraction: float, low: int, more: int) -> None:
+@given(candidates())
+def test_steps_are_the_greedy_choice_without_a_limit(units: Candidates) -> None:
+    made, cost = steps(units), costs(units)
+    assert made.unit.tolist() == naive_order(units)
+    chosen: set[int] = set()
+    for place, unit in enumerate(made.unit.tolist()):
+        added = closure(units, unit) - chosen
+        chosen |= added
+        assert made.cost[place] == sum(cost[u] for u in added)
+        taken, own = made.first(place + 1)
+        assert set(np.flatnonzero(taken).tolist()) == chosen
+        assert set(np.flatnonzero(own).tolist()) == set(made.unit[: place + 1].tolist())
+
+
+@given(candidates(), candidates(), st.floats(0, 1), st.integers(0, 60), st.integers(0, 10))
+def test_a_larger_budget_never_supervises_fewer_tokens(
+    code: Candidates, prose: Candidates, fraction: float, low: int, more: int
+) -> None:
     def supervised(budget: int) -> int:
+        orders = [steps(units) for units in (code, prose)]
+        limits = shares(budget, *(int(order.cost.sum()) for order in orders), fraction)
         total = 0
-        pools = [np.zeros_like(u.sample) for u in (code, prose)]
-        limits = shares(np.array([budget]), *(most(u, p, 1) for u, p in zip((code, prose), pools, strict=True)), fraction)
-        for u, pool, limit in zip((code, prose), pools, limits, strict=True):
-            taken, _ = choose(u, pool, limit)
-            total += int(u.cost[taken].sum())
+        for units, order, limit in zip((code, prose), orders, limits, strict=True):
+            taken, _ = choose(units, order, limit)
+            total += sum(costs(units)[u] for u in np.flatnonzero(taken))
         assert total <= budget
         return total
 
@@ -73,7 +62,7 @@ def test_a_larger_budget_never_supervises_fewer_tokens(code: Units, prose: Units
 
 @given(st.integers(0, 100), st.integers(0, 100), st.integers(0, 100), st.floats(0, 1))
 def test_shares_are_within_the_budget_and_leave_nothing_unused(budget: int, code: int, prose: int, fraction: float) -> None:
-    for_code, for_prose = (int(x[0]) for x in shares(np.array([budget]), np.array([code]), np.array([prose]), fraction))
+    for_code, for_prose = shares(budget, code, prose, fraction)
     assert 0 <= for_code <= code
     assert 0 <= for_prose <= prose
     assert for_code + for_prose <= budget
@@ -83,40 +72,21 @@ def test_shares_are_within_the_budget_and_leave_nothing_unused(budget: int, code
         assert (for_code, for_prose) == (min(budget, code), 0)
 
 
-@given(units())
-def test_most_is_what_an_unlimited_budget_chooses(units: Units) -> None:
-    pool = np.zeros_like(units.sample)
-    taken, _ = choose(units, pool, np.array([10_000]))
-    assert most(units, pool, 1)[0] == units.cost[taken].sum()
-
-
 def test_a_unit_that_does_not_fit_is_skipped_not_cut() -> None:
-    units = Units(np.array([3.0, 2.0, 1.0]), np.array([5, 9, 4], np.int32), np.full(3, -1, np.int32), np.zeros(3, np.int32))
-    taken, _ = choose(units, units.sample, np.array([10]))
-    assert taken.tolist() == [True, False, True]
+    units = make([3.0, 2.0, 1.0], [5, 9, 4])
+    assert choose(units, steps(units), 10)[0].tolist() == [True, False, True]
 
 
 def test_always_ignores_the_budget() -> None:
-    units = Units(np.array([ALWAYS, 1.0]), np.array([50, 1], np.int32), np.full(2, -1, np.int32), np.zeros(2, np.int32))
-    taken, _ = choose(units, units.sample, np.array([10]))
-    assert taken.tolist() == [True, False]
+    units = make([ALWAYS, 1.0, NEVER], [50, 1, 2], [2, -1, -1])
+    assert steps(units).cost.tolist() == [0, 1]
+    taken, own = choose(units, steps(units), 0)
+    assert taken.tolist() == [True, False, True]
+    assert own.tolist() == [True, False, False]
 
 
-def test_budgets_are_fractions_up_to_one_and_counts_above() -> None:
-    tokens = np.array([10, 25])
-    assert budgets(tokens, SelectSettings(budget=0.3)).tolist() == [10]
-    assert budgets(tokens, SelectSettings(budget=0.3, scope="sample")).tolist() == [3, 7]
-    assert budgets(tokens, SelectSettings(budget=1.0)).tolist() == [35]
-    assert budgets(tokens, SelectSettings(budget=12, scope="sample")).tolist() == [10, 12]
-
-
-def test_the_table_lays_samples_one_after_the_other() -> None:
-    table = UnitTable()
-    table.add(Candidates(np.array([0, 0, 1, -1], np.int32), np.array([1.0, 2.0]), np.array([-1, 0], np.int32)))
-    table.add(Candidates(np.array([-1], np.int32), np.zeros(0), np.zeros(0, np.int32)))
-    table.add(Candidates(np.array([1, 1], np.int32), np.array([3.0, 4.0]), np.array([1, -1], np.int32)))
-    units, at = table.finish()
-    assert at.tolist() == [0, 2, 2, 4]
-    assert units.cost.tolist() == [2, 1, 0, 2]
-    assert units.requires.tolist() == [-1, 0, 3, -1]
-    assert units.sample.tolist() == [0, 0, 2, 2]
+def test_allowances_are_fractions_up_to_one_and_counts_above() -> None:
+    assert allowance(35, SelectSettings(budget=0.3)) == 10
+    assert allowance(35, SelectSettings(budget=1.0)) == 35
+    assert allowance(10, SelectSettings(budget=12)) == 10
+    assert allowance(25, SelectSettings(budget=12)) == 12

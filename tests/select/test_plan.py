@@ -1,3 +1,6 @@
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -18,7 +21,8 @@ def pool(count: int = 6) -> list[ScoredSample]:
 
 
 def select(samples: list[ScoredSample], eos_share: float = 0.0, **settings: object) -> list[Selection]:
-    made = plan(samples, SelectSettings(**settings))  # type: ignore[arg-type]
+    with TemporaryDirectory() as directory:
+        made = plan(enumerate(samples), SelectSettings(**settings), Path(directory))  # type: ignore[arg-type]
     return [apply(made, n, sample, eos_share) for n, sample in enumerate(samples)]
 
 
@@ -32,6 +36,13 @@ def test_no_strategy_exceeds_the_budget(name: str, scope: str, budget: float) ->
     assert sum(int(s.supervised.sum()) for s in selections) <= budget * total
     if scope == "sample":
         assert all(s.supervised.sum() <= budget * len(sample.nll) for s, sample in zip(selections, samples, strict=True))
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+@given(st.floats(0.01, 1), st.floats(0.01, 1))
+def test_budgets_of_a_pool_are_nested(name: str, one: float, other: float) -> None:
+    small, large = (select(pool(3), strategy=name, budget=budget) for budget in sorted((one, other)))
+    assert all((a.supervised <= b.supervised).all() for a, b in zip(small, large, strict=True))
 
 
 @pytest.mark.parametrize("name", ["random-tokens", "top-loss"])
@@ -77,8 +88,8 @@ def test_verdicts_name_the_reason() -> None:
 
 
 def test_without_closure_an_item_takes_only_its_fence_along() -> None:
-    hard = {b"y": 9.0}
-    sample = scored(TEXT, ANALYSIS, lambda token: hard.get(token, 0.01))
+    nll = {b"y": 9.0, b"if": 0.001, b" x": 0.001}
+    sample = scored(TEXT, ANALYSIS, lambda token: nll.get(token, 0.01))
     (alone,) = select([sample], budget=13, prose_fraction=0, closure=False)
     assert alone.verdicts is not None
     assert [v for v in alone.verdicts if v is not Verdict.WORDS][2] is Verdict.CHOSEN
@@ -130,4 +141,4 @@ def test_nearly_zero_q_ranks_items_like_cross_entropy() -> None:
 
 def test_an_unknown_strategy_names_the_nearest_one() -> None:
     with pytest.raises(UsageError, match="unknown strategy 'codeblok'; did you mean 'codeblock'"):
-        plan([], SelectSettings(strategy="codeblok"))
+        plan([], SelectSettings(strategy="codeblok"), Path())

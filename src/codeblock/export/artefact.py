@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
@@ -17,7 +18,7 @@ from codeblock.errors import StoreError
 from codeblock.export.card import card
 from codeblock.export.labels import label_columns, labels_hash
 from codeblock.export.recipes import render_recipes
-from codeblock.export.tables import annotation_table, make_labels, supervised_per_item, train_table
+from codeblock.export.tables import annotation_table, make_labels, ratio, supervised_per_item, train_table
 from codeblock.schemas import list_values
 from codeblock.select.plan import Plan, apply, plan, strategy
 from codeblock.select.sample import KINDS, ScoredSample, first_reasons, scored_samples
@@ -83,22 +84,17 @@ def write_selection(
     found = [target.find(index, f"{key}-{index}") for index in range(count)]
     todo = [index for index in range(count) if found[index] is None]
     if todo:
-        scored = [0] * count
+        first = [0, *itertools.accumulate(shard.counts.rows for shard in made_from[0])]  # number of each shard's first row
 
-        def pool() -> Iterator[ScoredSample]:
-            for index in range(count):
-                for source, shards in zip(sources, made_from, strict=True):
-                    source.check(index, shards[index].key)
-                for sample in _scored(root, index):
-                    if sample is not None:
-                        scored[index] += 1
-                        yield sample
-
-        made = plan(pool(), settings)
+        for source, shards in zip(sources, made_from, strict=True):
+            for index, shard in enumerate(shards):
+                source.check(index, shard.key)
+        numbered = (pair for index in range(count) for pair in enumerate(_scored(root, index), first[index]))
+        made = plan(((n, sample) for n, sample in numbered if sample is not None), settings, root)
         for index in todo:
-            found[index] = _write_shard(target, root, index, f"{key}-{index}", made, sum(scored[:index]), eos_share)
+            found[index] = _write_shard(target, root, index, f"{key}-{index}", made, first[index], eos_share)
             if progress is not None:
-                progress(sum(scored[: index + 1]), sum(scored))
+                progress(first[index + 1], first[count])
     target.prune(count)
     done = [d for d in found if d is not None]
     return summarize("select", done, len(todo), time.monotonic() - started), done
@@ -129,8 +125,8 @@ def write_manifest(root: Path, done: list[Done], facts: Mapping[str, Any], count
         "supervised_tokens": total["supervised"],
         "response_tokens": total["kept_tokens"],
         "pool_response_tokens": total["pool_tokens"],
-        "supervised_ratio": _ratio(total["supervised"], total["kept_tokens"]),
-        "supervised_ratio_pool": _ratio(total["supervised"], total["pool_tokens"]),
+        "supervised_ratio": ratio(total["supervised"], total["kept_tokens"]),
+        "supervised_ratio_pool": ratio(total["supervised"], total["pool_tokens"]),
         "end_of_turn_rows": total["end_of_turn"],
         "items_by_verdict": _sum_counts(notes, "verdicts"),
         "supervised_items_by_kind": _sum_counts(notes, "kinds"),
@@ -150,7 +146,7 @@ def _scored(root: Path, index: int) -> Iterator[ScoredSample | None]:
 
 
 def _write_shard(target: Shards, root: Path, index: int, key: str, plan: Plan, first: int, eos_share: float) -> Done:
-    """Apply the plan to one shard, whose first scored sample is number `first` of the plan."""
+    """Apply the plan to one shard, whose first row has number `first` in the pool."""
     tables = samples, analysis, scores = [read_table(root / "stages" / stage / part_name(index)) for stage in STAGES]
     id_offsets, input_ids = list_values(scores.column("input_ids").combine_chunks())
     end_offsets, end_of_turn = list_values(scores.column("end_of_turn").combine_chunks())
@@ -162,15 +158,13 @@ def _write_shard(target: Shards, root: Path, index: int, key: str, plan: Plan, f
     tokens: Counter[str] = Counter()
     verdicts: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
-    n = first
     for row, sample in enumerate(scored_samples(samples, analysis, scores)):
         if sample is None:
             selections.append(None)
             texts.append(None)
             per_item.append(None)
             continue
-        selection = apply(plan, n, sample, eos_share)
-        n += 1
+        selection = apply(plan, first + row, sample, eos_share)
         mine = supervised_per_item(sample.owner, selection.supervised, len(sample.kind))
         selections.append(selection)
         texts.append(sample.text)
@@ -208,7 +202,3 @@ def _sum_counts(notes: list[dict[str, Any]], name: str) -> dict[str, int]:
     for note in notes:
         total.update(note[name])
     return dict(sorted(total.items()))
-
-
-def _ratio(part: int, whole: int) -> float:
-    return round(part / whole, 6) if whole else 0.0

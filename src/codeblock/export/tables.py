@@ -60,6 +60,11 @@ def make_labels(input_ids: Int32, positions: Int32) -> Int32:
     return labels
 
 
+def ratio(part: int, whole: int) -> float:
+    """Share of tokens as the manifest has it, rounded to 6 digits; 0 of nothing."""
+    return round(part / whole, 6) if whole else 0.0
+
+
 def train_table(rows: Sequence[tuple[Int32, Int32]]) -> pa.Table:
     """The training table of these (input_ids, labels), unpadded."""
     lengths = [len(ids) for ids, _ in rows]

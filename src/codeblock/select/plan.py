@@ -2,48 +2,37 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
 from codeblock.config import SelectSettings
 from codeblock.errors import UsageError, nearest
-from codeblock.select.budget import UnitTable, budgets, choose, most, shares
+from codeblock.select.budget import allowance, choose, shares, steps
 from codeblock.select.priority import item_scores
 from codeblock.select.proposal import NEVER, Candidates, Proposal, Strategy, generator
+from codeblock.select.ranking import Cut, Ranking
 from codeblock.select.sample import KINDS, ScoredSample
 from codeblock.select.strategies import STRATEGIES
-from codeblock.types import PROSE_KINDS, Bool, Int64, ItemKind, Selection, Verdict
-
-
-@dataclass(frozen=True, slots=True)
-class Chosen:
-    """Which units were chosen: `taken` at all and for their `own` priority; sample n has ``offsets[n]:offsets[n + 1]``."""
-
-    offsets: Int64
-    taken: Bool
-    own: Bool
+from codeblock.store import scratch_file
+from codeblock.types import PROSE_KINDS, Bool, ItemKind, Selection, Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The outcome of the first pass.
+    """The outcome of the first pass over a pool.
 
     Attributes:
         settings: that it was made with.
-        budget: tokens that may be supervised, over all pools.
-        response_tokens: of all samples planned for.
-        code: the chosen units of code.
-        prose: the chosen units of prose.
+        code: where the choice of code ends; None with ``scope="sample"``, where each sample has a budget of its own.
+        prose: where the choice of prose ends; likewise.
     """
 
     settings: SelectSettings
-    budget: int
-    response_tokens: int
-    code: Chosen
-    prose: Chosen
+    code: Cut | None = None
+    prose: Cut | None = None
 
 
 def strategy(name: str) -> Strategy:
@@ -57,70 +46,68 @@ def strategy(name: str) -> Strategy:
     return STRATEGIES[name]
 
 
-def plan(samples: Iterable[ScoredSample], settings: SelectSettings) -> Plan:
-    """Choose units of all samples under the budget.
+def plan(samples: Iterable[tuple[int, ScoredSample]], settings: SelectSettings, directory: Path) -> Plan:
+    """Find where the choice ends when all samples share one budget.
 
-    Keeps 20 bytes per unit (item, word or token) and nothing else of a sample.
+    Units are taken by priority, equal ones in the order of the samples, up to the first that does not fit. What a smaller budget
+    takes is therefore always among what a larger one takes. Memory does not grow with the number of samples.
 
     Args:
-        samples: the pool, in order; read once.
+        samples: the pool, numbered in ascending order; read once.
         settings: strategy, budget and the rest.
+        directory: for temporary files, 20 bytes per unit.
+
+    Raises:
+        UsageError: the strategy does not exist.
+        StoreError: the temporary files cannot be written.
     """
     propose = strategy(settings.strategy)
-    code, prose, tokens = UnitTable(), UnitTable(), array("q")
-    for sample in samples:
-        proposal = propose(sample, item_scores(sample, settings), settings)
-        code.add(proposal.code)
-        prose.add(_prose(proposal, sample))
-        tokens.append(len(sample.nll))
-    response_tokens = np.array(tokens, dtype=np.int64)
-    (code_units, code_at), (prose_units, prose_at) = code.finish(), prose.finish()
-    budget = budgets(response_tokens, settings)
-    each = settings.scope == "sample"
-    one_pool = np.zeros(1, dtype=np.int32)
-    code_pool, prose_pool = (u.sample if each else np.broadcast_to(one_pool, u.sample.shape) for u in (code_units, prose_units))
-    for_code, for_prose = shares(
-        budget, most(code_units, code_pool, len(budget)), most(prose_units, prose_pool, len(budget)), settings.prose_fraction
-    )
-    return Plan(
-        settings,
-        int(budget.sum()),
-        int(response_tokens.sum()),
-        Chosen(code_at, *choose(code_units, code_pool, for_code)),
-        Chosen(prose_at, *choose(prose_units, prose_pool, for_prose)),
-    )
+    if settings.scope == "sample":
+        return Plan(settings)
+    response_tokens = 0
+    with scratch_file(directory) as code_file, scratch_file(directory) as prose_file:
+        code, prose = Ranking(code_file), Ranking(prose_file)
+        for n, sample in samples:
+            proposal = propose(sample, item_scores(sample, settings), settings)
+            code.add(n, steps(proposal.code))
+            prose.add(n, steps(_prose(proposal, sample)))
+            response_tokens += len(sample.nll)
+        for_code, for_prose = shares(allowance(response_tokens, settings), code.total, prose.total, settings.prose_fraction)
+        return Plan(settings, code.cut(for_code), prose.cut(for_prose))
 
 
 def apply(plan: Plan, n: int, sample: ScoredSample, eos_share: float) -> Selection:
-    """The selection of the n-th sample that `plan` was made for.
+    """The selection of a sample that `plan` was made for.
 
     Args:
         plan: of the pool that holds the sample.
-        n: the sample's place in that pool, from 0.
+        n: the sample's number in that pool.
         sample: the same sample again.
         eos_share: share of the samples whose end-of-turn tokens are supervised; only samples with another supervised token count.
     """
     settings = plan.settings
     scores = item_scores(sample, settings)
     proposal = strategy(settings.strategy)(sample, scores, settings)
-    code_taken, code_own = _of(plan.code, n)
-    prose_taken, _ = _of(plan.prose, n)
-    supervised = _tokens(proposal.code, code_taken) | _tokens(_prose(proposal, sample), prose_taken)
+    code, prose = proposal.code, _prose(proposal, sample)
+    by_code, by_prose = steps(code), steps(prose)
+    if plan.code and plan.prose:
+        code_taken, code_own = by_code.first(plan.code.before(by_code, n))
+        prose_taken, _ = by_prose.first(plan.prose.before(by_prose, n))
+    else:
+        most = int(by_code.cost.sum()), int(by_prose.cost.sum())
+        for_code, for_prose = shares(allowance(len(sample.nll), settings), *most, settings.prose_fraction)
+        code_taken, code_own = choose(code, by_code, for_code)
+        prose_taken, _ = choose(prose, by_prose, for_prose)
+    supervised = _tokens(code, code_taken) | _tokens(prose, prose_taken)
     stop = bool(supervised.any()) and generator(sample, settings, "end-of-turn").random() < eos_share
     by_item = proposal.prose is not None
-    return Selection(supervised, stop, scores, _verdicts(sample, proposal.code, code_taken, code_own) if by_item else None)
+    return Selection(supervised, stop, scores, _verdicts(sample, code, code_taken, code_own) if by_item else None)
 
 
 def _prose(proposal: Proposal, sample: ScoredSample) -> Candidates:
     """The proposal's prose, or candidates without any unit."""
     nothing = np.zeros(0, dtype=np.int32)
     return proposal.prose or Candidates(np.full(len(sample.nll), -1, dtype=np.int32), np.zeros(0), nothing)
-
-
-def _of(chosen: Chosen, n: int) -> tuple[Bool, Bool]:
-    """What was chosen of sample n."""
-    here = slice(chosen.offsets[n], chosen.offsets[n + 1])
-    return chosen.taken[here], chosen.own[here]
 
 
 def _tokens(candidates: Candidates, taken: Bool) -> Bool:
