@@ -45,7 +45,7 @@ PEAK = "\nprint('peak', Path('/proc/self/status').read_text().split('VmHWM:')[1]
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("data", type=Path)
-    arguments.add_argument("--rows", type=int, default=500)
+    arguments.add_argument("--rows", type=int, default=512, help="a multiple of 64, so that shards are no larger either")
     options = arguments.parse_args()
     with tempfile.TemporaryDirectory() as directory:
         work = Path(directory)

@@ -43,6 +43,11 @@ def test_all_faults_are_told_at_once() -> None:
     ]
 
 
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_numbers_are_finite(value: float) -> None:
+    assert fault({**GOOD, "select": {"budget": value}}) == f"setting 'select.budget' is {value}: input should be a finite number"
+
+
 def test_recipe_files_that_cannot_be_read(tmp_path: Path) -> None:
     path = tmp_path / "recipe.yaml"
     with pytest.raises(UsageError, match="does not exist"):

@@ -12,15 +12,19 @@ from codeblock.errors import UsageError, nearest
 
 
 class Settings(BaseModel):
-    """Base: immutable, no unknown keys."""
+    """Base: immutable, no unknown keys, finite numbers."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class ReadSettings(Settings):
     """How input files become samples."""
 
-    format: str | None = Field(None, description="shape of the rows; detected when absent")
+    format: str | None = Field(
+        None,
+        description="shape of the rows: messages, sharegpt, alpaca, query-response, prompt-completion or opencodeinstruct; "
+        "detected when absent",
+    )
     limit: int | None = Field(None, ge=1, description="read at most this many rows")
     shard_rows: int = Field(64, ge=1, description="rows per shard, the unit of resuming")
     max_line_bytes: int = Field(8 << 20, ge=1, description="a longer line is quarantined")

@@ -254,6 +254,12 @@ def test_standard_library_gives_honest_pairs() -> None:
         assert ">>>" not in prose
 
 
+def test_a_directory_without_sources_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "test_only.py").write_text("x = 1")
+    with pytest.raises(DataError, match=f"^no Python files below {tmp_path}"):
+        list(harvest(tmp_path))
+
+
 def test_command(tree: Path, tmp_path: Path) -> None:
     script = "import typer; from codeblock.cli.harvest import harvest; typer.run(harvest)"
     command = [sys.executable, "-c", script, str(tree)]

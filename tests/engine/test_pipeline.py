@@ -223,6 +223,28 @@ def test_a_call_that_cannot_succeed_changes_nothing(finished: Path, data: Path, 
         assert tree(finished) == before, wrong
 
 
+def test_a_finished_result_is_replaced_only_when_told_to(finished: Path, data: Path, tiny_model: Path, tmp_path: Path) -> None:
+    out = Path(shutil.copytree(finished, tmp_path / "out"))
+    before = tree(out)
+    other = write(tmp_path / "other.jsonl", rows(3))
+    command = "--model", tiny_model, "--out", out, "--shard-rows", 8
+    for wrong, said in (
+        ((other, *command), f"whose data is ['{data}'], not ['{other}']"),
+        ((data, *command, "--limit", 5), "whose limit is None, not 5"),
+        ((data, *command, "--max-length", 40), "whose scoring max_length is None, not 40"),
+    ):
+        refused = codeblock("select", *wrong, code=2)
+        assert f"{out} holds the result of another run, {said}: choose another --out, or replace it with --overwrite" in refused
+        assert tree(out) == before
+    codeblock("select", data, *command, "--budget", 0.2)  # the same scores
+    codeblock("select", other, *command, "--overwrite")
+    assert manifest(out)["counts"]["kept"] == 3
+    refused = codeblock("select", "--reuse", finished, "--out", out, code=2)
+    assert f"{out} holds other scores than {finished}: choose another --out, or replace it with --overwrite" in refused
+    codeblock("select", "--reuse", finished, "--out", out, "--overwrite")
+    assert manifest(out)["labels_sha256"] == manifest(finished)["labels_sha256"]
+
+
 def test_a_budget_for_nothing_is_an_error(finished: Path, tmp_path: Path) -> None:
     refused = codeblock("select", "--reuse", finished, "--budget", 1e-9, "--out", tmp_path / "none", code=1)
     assert "has a supervised token under a budget of 1e-09" in refused
@@ -269,6 +291,14 @@ def test_a_budget_that_leaves_nothing_to_choose_is_said_aloud(finished: Path, tm
         line = " ".join(next(line for line in summary.splitlines() if line.startswith("code items")).split())
         assert f"{verdicts['chosen']} chosen, {verdicts.get('required', 0)} required" in line
         assert ("all fit the budget" in line) == enough == ("budget" not in verdicts)
+
+
+def test_supervised_tokens_are_told_by_part(finished: Path, tmp_path: Path) -> None:
+    summary = codeblock("select", "--reuse", finished, "--strategy", "full", "--out", tmp_path / "full")
+    facts, parts = manifest(tmp_path / "full"), manifest(tmp_path / "full")["supervised_tokens_by_part"]
+    assert sum(parts.values()) == facts["supervised_tokens"]
+    assert min(parts.values()) > 0
+    assert f"code {parts['code']:,}, comments {parts['comments']:,}, prose {parts['prose']:,}" in " ".join(summary.split())
 
 
 def test_full_supervises_every_response_token(finished: Path, tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ def select(
         typer.Option(help="Select again from the scores of this earlier result, without its model.", show_default=False),
     ] = None,
     recipe: Annotated[Path | None, typer.Option(help="Settings from a YAML file; flags win.", show_default=False)] = None,
+    overwrite: Annotated[bool, typer.Option(help="Replace the result of other data or another model in --out.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest on stdout.")] = False,
     **settings: Any,
 ) -> None:
@@ -32,25 +33,25 @@ def select(
     flags |= {name: value for name, value in {"data": data, "out": out}.items() if value}
     values = merge(load_recipe(recipe) if recipe else {}, flags)
     if reuse is not None:
-        _reselect(reuse, values, as_json)
+        _reselect(reuse, values, overwrite, as_json)
     else:
-        run_recipe(values, as_json)
+        run_recipe(values, overwrite, as_json)
 
 
-def run_recipe(values: dict[str, Any], as_json: bool) -> None:
+def run_recipe(values: dict[str, Any], overwrite: bool, as_json: bool) -> None:
     """Run a recipe of plain values and show the outcome."""
     recipe = build_recipe(values)
     from codeblock.engine.pipeline import run
     from codeblock.view.progress import watch
     from codeblock.view.summary import show
 
-    outcome = run(recipe, watch)
+    outcome = run(recipe, watch, overwrite=overwrite)
     show(outcome, recipe.out)
     if as_json:
         print(json.dumps(outcome.manifest))
 
 
-def _reselect(source: Path, values: dict[str, Any], as_json: bool) -> None:
+def _reselect(source: Path, values: dict[str, Any], overwrite: bool, as_json: bool) -> None:
     """Select again; data and scoring settings may be repeated on the command line, but not changed."""
     from codeblock.engine.pipeline import read_scored, reselect
     from codeblock.view.progress import watch
@@ -67,7 +68,7 @@ def _reselect(source: Path, values: dict[str, Any], as_json: bool) -> None:
                     f"--reuse selects from the scores in {source}, where {name or section} is {there!r}, not {value!r}: "
                     "leave it out, or run without --reuse"
                 )
-    outcome = reselect(source, Path(out), changes, watch)
+    outcome = reselect(source, Path(out), changes, watch, overwrite=overwrite)
     show(outcome, out)
     if as_json:
         print(json.dumps(outcome.manifest))

@@ -31,6 +31,7 @@ def verify(
     from rich.console import Console
 
     from codeblock.export import verify as checks
+    from codeblock.export.integrity import read_manifest
 
     messages = Console(stderr=True, soft_wrap=True, highlight=False, markup=False)
     with messages.status("checking the artefact") as status:
@@ -38,7 +39,7 @@ def verify(
     if as_json:
         print(json.dumps([asdict(report) for report in reports], indent=2))
     else:
-        Console(highlight=False).print(_table(reports))
+        Console(highlight=False).print(_table(reports, read_manifest(directory)["supervised_tokens"]))
     for report in reports:
         for line in (report.skipped,) if report.skipped else report.differences:
             messages.print(f"{report.name}: {line}")
@@ -48,12 +49,14 @@ def verify(
         raise typer.Exit(1)
 
 
-def _table(reports: list[TrainerReport]) -> Table:
+def _table(reports: list[TrainerReport], supervised: int) -> Table:
     from rich import box
     from rich.table import Table
 
     versions = {library: version for report in reports for library, version in report.versions.items()}
     caption = "checked with " + ", ".join(f"{library} {version}" for library, version in versions.items())
+    if stops := reports[0].trained_tokens - supervised:
+        caption = f"trained: {supervised:,} supervised tokens, and {stops:,} that end a turn\n{caption}"
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=caption, caption_justify="left")
     for name in ("", "rows", "trained", "masked", "loss", "expected", ""):
         table.add_column(name, justify="right" if name else "left", no_wrap=True)

@@ -127,6 +127,8 @@ def _pairs(directory: Path, counts: Counter[str]) -> Iterator[dict[str, Any]]:
             seen |= marks
             counts["pairs"] += 1
             yield {"id": f"{name}::{qualified}", "prompt": prompt, "completion": completion, "tests": tests}
+    if not counts:
+        raise DataError(f"no Python files below {directory} (tests are left out)")
 
 
 def _sources(directory: Path) -> Iterator[Path]:

@@ -18,7 +18,7 @@ from codeblock.analyze.stage import AnalyzeStage
 from codeblock.config import Recipe, build_recipe
 from codeblock.data.read import check_inputs, read
 from codeblock.engine.local import run_stage
-from codeblock.errors import DataError, StoreError
+from codeblock.errors import DataError, StoreError, UsageError
 from codeblock.export.artefact import STAGES, write_manifest, write_selection
 from codeblock.scoring.stage import ScoreStage
 from codeblock.select.plan import strategy
@@ -35,6 +35,7 @@ from codeblock.store import (
 )
 
 _SCORED = "stages/scored.json"
+_OVERWRITE = "choose another --out, or replace it with --overwrite"
 _OWN_SHARE = 0.75  # of a sample's time: then the analysis ends by itself; the guard ends what no check inside it can
 
 
@@ -59,10 +60,16 @@ class Outcome:
     stages: tuple[StageReport, ...]
 
 
-def run(recipe: Recipe, watch: Watch) -> Outcome:
+def run(recipe: Recipe, watch: Watch, *, overwrite: bool = False) -> Outcome:
     """Read, analyse, score, select: run every stage that is not already complete in the recipe's directory.
 
+    Args:
+        recipe: of the run.
+        watch: shows the progress.
+        overwrite: replace a finished result of other data, or of other scores, in that directory.
+
     Raises:
+        UsageError: such a result is there.
         CodeblockError: of the exception tree, as each stage says.
     """
     root, data = Path(recipe.out), [Path(path) for path in recipe.data]
@@ -74,6 +81,8 @@ def run(recipe: Recipe, watch: Watch) -> Outcome:
     check_inputs(data, recipe.read)
     scoring_facts = {**score.facts(), "scores": dict(score.fingerprint())}
     with run_lock(root):
+        if not overwrite:
+            _refuse_other(root, recipe, scoring_facts["scores"])
         _start(root)
         with watch("read") as progress:
             reading = read(data, recipe.read, samples, progress=progress)
@@ -96,7 +105,7 @@ def run(recipe: Recipe, watch: Watch) -> Outcome:
         return _finish(root, recipe, scored, reports, watch)
 
 
-def reselect(source: Path, out: Path, changes: Mapping[str, Any], watch: Watch) -> Outcome:
+def reselect(source: Path, out: Path, changes: Mapping[str, Any], watch: Watch, *, overwrite: bool = False) -> Outcome:
     """Select again from the stored scores of an earlier run, without its model or data.
 
     Args:
@@ -104,16 +113,19 @@ def reselect(source: Path, out: Path, changes: Mapping[str, Any], watch: Watch) 
         out: where the new artefact goes; may be `source` itself.
         changes: selection settings that differ from those of `source`.
         watch: shows the progress.
+        overwrite: replace what another run has scored in `out`.
 
     Raises:
         StoreError: `source` holds no scores.
-        UsageError: a setting is wrong.
+        UsageError: a setting is wrong, or `out` holds other scores.
     """
     scored = read_scored(source)
     values = {**scored["config"], "out": str(out), "select": {**scored["config"]["select"], **changes}}
     recipe = build_recipe(values)
     strategy(recipe.select.strategy)
     with run_lock(out):
+        if not overwrite and (there := _scored_before(out)) and there["stages"] != scored["stages"]:
+            raise UsageError(f"{out} holds other scores than {source}: {_OVERWRITE}")
         _start(out)
         if out.resolve() != source.resolve():
             _link_stages(source, out)
@@ -138,10 +150,32 @@ def read_scored(directory: Path) -> dict[str, Any]:
         if not (isinstance(scored, dict) and scored.keys() >= {"facts", "counts", "config", "stages"}):
             raise ValueError("it does not say what was scored")
         return scored
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise StoreError(f"{directory} holds no finished scores: is it the --out of a `codeblock select`?") from None
     except (OSError, ValueError) as error:
         raise StoreError(f"cannot read {path}: {error}; run the command that made it again") from error
+
+
+def _scored_before(root: Path) -> dict[str, Any] | None:
+    """What a finished run scored in a directory; None where none did."""
+    try:
+        return read_scored(root)
+    except StoreError:
+        return None
+
+
+def _refuse_other(root: Path, recipe: Recipe, scores: Mapping[str, Any]) -> None:
+    """Raise `UsageError` where a finished run of other data or another model would be replaced: its scores are dear."""
+    there = _scored_before(root)
+    if there is None:
+        return
+    config, new = there["config"], recipe.model_dump(mode="json")
+    differences = [("data", config["data"], new["data"])]
+    differences += [(name, value, new["read"].get(name)) for name, value in config["read"].items() if name != "max_quarantined"]
+    differences += [(f"scoring {name}", value, scores.get(name)) for name, value in there["facts"]["scores"].items()]
+    for name, old, now in differences:
+        if old != now:
+            raise UsageError(f"{root} holds the result of another run, whose {name} is {old!r}, not {now!r}: {_OVERWRITE}")
 
 
 def _start(root: Path) -> None:

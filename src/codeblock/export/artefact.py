@@ -40,7 +40,7 @@ from codeblock.types import Selection
 STAGES = ("samples", "analysis", "scores")
 NO_SUPERVISED_TOKEN = "no_supervised_token"
 
-_VERSION = 1  # raise when the same scores and settings select or write differently
+_VERSION = 2  # raise when the same scores and settings select or write differently
 
 
 def default_eos_share(*, chat: bool, name: str) -> float:
@@ -123,6 +123,7 @@ def write_manifest(root: Path, done: list[Done], facts: Mapping[str, Any], count
         "counts": dict(counts),
         "rows": sum(d.counts.kept for d in done),
         "supervised_tokens": total["supervised"],
+        "supervised_tokens_by_part": _sum_counts(notes, "parts"),
         "response_tokens": total["kept_tokens"],
         "pool_response_tokens": total["pool_tokens"],
         "supervised_ratio": ratio(total["supervised"], total["kept_tokens"]),
@@ -158,6 +159,7 @@ def _write_shard(target: Shards, root: Path, index: int, key: str, plan: Plan, f
     tokens: Counter[str] = Counter()
     verdicts: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
+    parts: Counter[str] = Counter()
     for row, sample in enumerate(scored_samples(samples, analysis, scores)):
         if sample is None:
             selections.append(None)
@@ -182,6 +184,9 @@ def _write_shard(target: Shards, root: Path, index: int, key: str, plan: Plan, f
             supervised=int(selection.supervised.sum()), kept_tokens=len(sample.nll), end_of_turn=int(selection.end_of_turn)
         )
         kinds.update(KINDS[kind].value for kind in sample.kind[mine > 0])
+        comments = int(mine[sample.is_comment].sum())
+        prose = int(np.count_nonzero(selection.supervised & (sample.owner < 0)))
+        parts.update(code=int(selection.supervised.sum()) - comments - prose, comments=comments, prose=prose)
     table = annotation_table(analysis, scores, reasons, texts, selections, per_item)
     files = {
         f"data/train-{index:05d}.parquet": parquet_bytes(train_table(rows)),
@@ -193,6 +198,7 @@ def _write_shard(target: Shards, root: Path, index: int, key: str, plan: Plan, f
         "max_length": max((len(ids) for ids, _ in rows), default=0),
         "verdicts": dict(sorted(verdicts.items())),
         "kinds": dict(sorted(kinds.items())),
+        "parts": dict(parts),
     }
     return target.write(index, key, files, Counts(len(reasons), len(rows), dict(sorted(dropped.items()))), note)
 

@@ -71,6 +71,11 @@ class ScoredSample:
         """[I] True for items that may be chosen for themselves."""
         return _IS_CODE[self.kind]
 
+    @property
+    def is_comment(self) -> Bool:
+        """[I] True for comments and docstrings."""
+        return _IS_PROSE[self.kind]
+
 
 def first_reasons(tables: Sequence[pa.Table]) -> list[str | None]:
     """Why each row was dropped by the first stage that did, in the order of `tables`; None for rows that none dropped."""

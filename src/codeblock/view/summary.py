@@ -25,6 +25,8 @@ def show(outcome: Outcome, out: str) -> None:
     rows.add_row(
         "supervised tokens", f"{manifest['supervised_tokens']:,}", f"and the end of turn in {manifest['end_of_turn_rows']:,} rows"
     )
+    parts = manifest["supervised_tokens_by_part"]
+    rows.add_row("", "", f"code {parts['code']:,}, comments {parts['comments']:,}, prose {parts['prose']:,}")
     rows.add_row(
         "response tokens", f"{manifest['response_tokens']:,}", f"of kept rows: {manifest['supervised_ratio']:.2%} supervised"
     )
