@@ -5,46 +5,7 @@ import pytest
 import tree_sitter
 
 from codeblock.errors import MissingExtraError, UsageError
-from codeblock.languages import LANGUAGES, fingerprint, load, loader, resolve_alias
-
-VOCABULARY = re.compile(
-    r"""item (\.(header|definition|docstring|absorb))? | comment | body
-      | scope\.(fn|lambda|class|comp|block)
-      | def (\.(outer|var|hoist|set|read|declare|walrus|now|del|global|nonlocal))*
-      | mut | call | ignore | outer | delay | attr (\.(def|def\.read|mut|call))?
-      | flow\.(branch|switch|cases|alt|alt\.total|for|while|do|inf|body|post|try|trybody|handler|finally|with)
-      | jump\.(return|raise|break|continue)""",
-    re.VERBOSE,
-)
-
-
-@pytest.mark.parametrize("name", LANGUAGES)
-def test_every_capture_is_one_that_the_engine_knows(name):
-    query = load(name).query
-    captures = {query.capture_name(i) for i in range(query.capture_count)}
-    assert {c for c in captures if not VOCABULARY.fullmatch(c)} == set()
-
-
-@pytest.mark.parametrize("name", LANGUAGES)
-def test_every_pattern_has_one_capture_and_no_predicate(name):
-    query = load(name).query
-    text = loader._text(name, "codeblock.scm").encode()
-    for pattern in range(query.pattern_count):
-        own = text[query.start_byte_for_pattern(pattern) : query.end_byte_for_pattern(pattern)]
-        own = re.sub(rb"(?m);.*$", b"", own)
-        assert len(re.findall(rb"@[\w.]+", own)) == 1, own
-        assert query.pattern_settings(pattern) == {} and query.pattern_assertions(pattern) == {}
-
-
-@pytest.mark.parametrize("name", LANGUAGES)
-def test_a_pack_names_only_kinds_that_its_grammar_has(name):
-    grammar = load(name).grammar
-    kinds = {grammar.node_kind_for_id(i) for i in range(grammar.node_kind_count)}
-    tables = loader._tables(name)
-    closing = tables["closing"]
-    named = [w for key in tables["tokens"] for w in tables["tokens"][key]]
-    named += [*closing["brackets"], *closing["brackets"].values(), *closing["string_start"], *closing["string_end"]]
-    assert set(named) <= kinds
+from codeblock.languages import fingerprint, load, loader, resolve_alias
 
 
 def test_a_pack_is_loaded_once():

@@ -137,7 +137,7 @@ class DataFlow:
                         checked = len(here.trace) + _CHECK_EVERY
                         self._deadline.check()
             self._end_frame()
-        return link(self._values, list(uses), self._program.names, self._deadline)
+        return link(self._values, list(uses), self._program.names, frame_of, self._deadline)
 
     def _define(self, item: int, variable: int, role: int) -> None:
         """A definition, a deletion, or a mutation, which supersedes earlier mutations but not the definition."""
@@ -363,6 +363,11 @@ class DataFlow:
     # ---- jumps
 
     def _return(self, op: int, _: int) -> None:
+        for entry in reversed(self._open):
+            if isinstance(entry, _Loop) and entry.loop.kind == LoopKind.CALLBACK and op == Op.RETURN:
+                self._turn(entry)
+                self._jump()
+                return
         if op == Op.RETURN and self._frame == 0:
             return  # a fragment of a function, not the end of the program
         self._leave_frame()

@@ -13,7 +13,7 @@ from codeblock.spans import ByteSpan
 class ScopeKind:
     """Who sees the names of a scope."""
 
-    ROOT, FN, LAMBDA, CLASS, COMP, BLOCK = range(6)
+    ROOT, FN, LAMBDA, CLASS, MEMBERS, COMP, BLOCK = range(7)
 
 
 class Rank:
@@ -31,6 +31,7 @@ OPENS = {  # where several claim a node, the first counts
     "flow.for": Op.LOOP,
     "flow.while": Op.LOOP,
     "flow.do": Op.LOOP,
+    "flow.callback": Op.LOOP,
     "flow.alt.total": Op.ALTERNATIVE,
     "flow.alt": Op.ALTERNATIVE,
     "flow.trybody": Op.TRY_BODY,
@@ -59,14 +60,18 @@ SCOPES = {
     "scope.fn": ScopeKind.FN,
     "scope.lambda": ScopeKind.LAMBDA,
     "scope.class": ScopeKind.CLASS,
+    "scope.members": ScopeKind.MEMBERS,
     "scope.comp": ScopeKind.COMP,
     "scope.block": ScopeKind.BLOCK,
 }
-LOOPS = {"flow.for": LoopKind.FOR, "flow.while": LoopKind.WHILE, "flow.do": LoopKind.DO}
+LOOPS = {"flow.for": LoopKind.FOR, "flow.while": LoopKind.WHILE, "flow.do": LoopKind.DO, "flow.callback": LoopKind.CALLBACK}
 
 _RANKS = {
     **{name: Rank.CLAUSE if op in CLAUSE_OF else Rank.JUMP if op in JUMPS else Rank.CONSTRUCT for name, op in OPENS.items()},
-    **{name: Rank.SCOPE if kind in (ScopeKind.FN, ScopeKind.CLASS) else Rank.INNER_SCOPE for name, kind in SCOPES.items()},
+    **{
+        name: Rank.SCOPE if kind in (ScopeKind.FN, ScopeKind.CLASS, ScopeKind.MEMBERS) else Rank.INNER_SCOPE
+        for name, kind in SCOPES.items()
+    },
     "outer": Rank.OUTER,
 }
 _ROLES: dict[str, int] = {name.lower(): bit for name, bit in vars(Role).items() if isinstance(bit, int)}
@@ -84,14 +89,14 @@ class Events:
     Attributes:
         ordered: all events; what contains comes before what is contained.
         roles: per first byte of an identifier, its role; a plain use has none.
-        members: per first byte of ``receiver.name``: its end and its role.
+        members: per first byte of ``receiver.name``: its end, its role, and where its name begins.
         delays: per first byte of a definition, where it happens if that is not where it ends.
         infinite: loops that only a break leaves.
     """
 
     ordered: list[Event]
     roles: dict[int, int]
-    members: dict[int, tuple[int, int]]
+    members: dict[int, tuple[int, int, int]]
     delays: dict[int, int]
     infinite: set[Interval]
 
@@ -122,13 +127,13 @@ def read_events(parsed: Parsed, owners: Sequence[tuple[ByteSpan, int]]) -> Event
     return Events(ordered, roles, members, dict(captures.get("delay", ())), set(captures.get("flow.inf", ())))
 
 
-def _roles(parsed: Parsed) -> tuple[dict[int, int], dict[int, tuple[int, int]]]:
+def _roles(parsed: Parsed) -> tuple[dict[int, int], dict[int, tuple[int, int, int]]]:
     """The roles of identifiers and of members of classes, per first byte."""
     roles: dict[int, int] = {}
-    members: dict[int, tuple[int, int]] = {}
+    members: dict[int, tuple[int, int, int]] = {}
     for member in parsed.language.members:
         found = member.finditer(parsed.source, parsed.spans[0].start, parsed.spans[-1].end)
-        members |= {match.start(): (match.end(), Role.ATTR) for match in found}
+        members |= {match.start(): (match.end(), Role.ATTR, match.start(1)) for match in found}
     for name, starts in parsed.names.items():
         role = sum(_ROLES[word] for word in name.split("."))
         for start in starts:
@@ -138,6 +143,6 @@ def _roles(parsed: Parsed) -> tuple[dict[int, int], dict[int, tuple[int, int]]]:
             role = sum(_ROLES[word] for word in name.split("."))
             for start, _ in nodes:
                 if start in members:
-                    end, before = members[start]
-                    members[start] = (end, before | role)
+                    end, before, name_start = members[start]
+                    members[start] = (end, before | role, name_start)
     return roles, members

@@ -180,6 +180,7 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
     # the nodes around: end, the region that owns loose bytes, whether it is a body
     around = [(parsed.spans[-1].end + 1, _NO_REGION, True)]
     fresh = False  # whether the body around has had no item yet
+    body_start = 0  # of that body
     at = parsed.spans[0].start  # bytes before this have been handed out
     closed = _NO_REGION  # the region that ended last, while no other has begun
     inline_end = 0  # up to here lies a suite on its header's line
@@ -219,7 +220,13 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
         inside = start < inline_end
         if what == _ITEM:
             if kind is not _COMMENT:
-                if fresh and in_body and owner != _NO_REGION and not inside and _shares_line(parsed, start):
+                if (
+                    fresh
+                    and in_body
+                    and owner != _NO_REGION
+                    and not inside
+                    and _is_inline(parsed, start, body_start, around[-1][0])
+                ):
                     regions[owner].kind = _INLINE
                     inline_end, inside = around[-1][0], True
                 fresh = False
@@ -232,6 +239,7 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
         elif what == _BODY and not inside:
             around.append((end, owner, True))
             fresh = True
+            body_start = start
             continue
         elif what == _ERROR and in_body and not inside:
             damaged = True
@@ -251,8 +259,13 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
     return regions, orphans
 
 
-def _shares_line(parsed: Parsed, offset: int) -> bool:
-    """Whether something stands before the offset on its line."""
+def _is_inline(parsed: Parsed, offset: int, start: int, end: int) -> bool:
+    """Whether a body whose first statement is at the offset stands on its header's line.
+
+    A body that begins with its statement does so as a whole (``if x: y``, however long y is); one in brackets may go on below.
+    """
+    if start < offset and parsed.lines.of(offset) != parsed.lines.of(end - 1):
+        return False
     spans = parsed.spans
     content = spans[0 if len(spans) == 1 else bisect_right(spans, offset, key=lambda span: span.start) - 1].start
     line = parsed.source.rfind(b"\n", 0, offset) + 1

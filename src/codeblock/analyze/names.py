@@ -21,9 +21,10 @@ _CHECK_EVERY = 1 << 12
 
 # looking a member up costs ten times as much as a global name
 _USE, _DEFINE, _LOOP, _END = Op.USE, Op.DEFINE, Op.LOOP, Op.END
-_FN, _LAMBDA, _CLASS, _COMP, _BLOCK = ScopeKind.FN, ScopeKind.LAMBDA, ScopeKind.CLASS, ScopeKind.COMP, ScopeKind.BLOCK
+_FN, _LAMBDA, _CLASS, _MEMBERS = ScopeKind.FN, ScopeKind.LAMBDA, ScopeKind.CLASS, ScopeKind.MEMBERS
+_COMP, _BLOCK = ScopeKind.COMP, ScopeKind.BLOCK
 _ATTR, _DECLARE, _DEF, _GLOBAL, _HOIST = Role.ATTR, Role.DECLARE, Role.DEF, Role.GLOBAL, Role.HOIST
-_IGNORE, _MUT, _OUTER, _READ, _VAR = Role.IGNORE, Role.MUT, Role.OUTER, Role.READ, Role.VAR
+_IGNORE, _MUT, _OUTER, _READ, _REUSE, _SET, _VAR = Role.IGNORE, Role.MUT, Role.OUTER, Role.READ, Role.REUSE, Role.SET, Role.VAR
 _NOT_CALL, _REDIRECT, _USED = ~Role.CALL, Role.GLOBAL | Role.NONLOCAL, Role.READ | Role.DEL
 _AT_ONCE, _UNDECLARED, _SKIPS = Role.WALRUS | Role.NOW, Role.SET | Role.DEL, Role.VAR | Role.WALRUS
 
@@ -89,6 +90,7 @@ class ProgramBuilder:
         self._redirects: dict[tuple[int, bytes], int] = {}  # per scope and name, a `global` or `nonlocal`
         self._mentions: dict[tuple[int, bytes], int] = {}
         self._hoisted: set[int] = set()  # mentions
+        self._assigned: dict[tuple[int, bytes], None] = {}  # scopes and names that are assigned to without being declared
         # variables: parallel
         self._names: list[bytes] = []
         self._variable_frames: list[int] = []
@@ -116,8 +118,10 @@ class ProgramBuilder:
                 node_end = stack[-1][0] if stack else _LAST
             if isinstance(what, int):
                 role = roles.get(start, 0)
-                if start in members and self._member(frame, scope, what, source, start, *members[start]):
-                    role &= ~_MUT
+                if start in members:
+                    end, member_role, name_start = members[start]
+                    if self._member(frame, scope, what, source[name_start:end], end, member_role):
+                        role &= ~_MUT
                 name = source[start:-minus_end]
                 if role and role & _NOT_CALL:
                     self._name(frame, scope, what, delays.get(start, -minus_end), name, role)
@@ -152,6 +156,9 @@ class ProgramBuilder:
 
     def finish(self) -> Program:
         """Resolve the names of all blocks and return the program."""
+        for scope, name in self._assigned:
+            if self._resolve(scope, name) < 0:
+                self._declared[0][name] = -1
         variables = [self._resolve(scope, name) for scope, name in self._mentions]
         self._deadline.check()
         for index, mentions in enumerate(self._loop_mentions):
@@ -249,6 +256,8 @@ class ProgramBuilder:
         scope = self._declare(scope, name, role)
         if role & _DECLARE:
             return
+        if role & _SET:
+            self._assigned[scope, name] = None
         mention = self._mention(scope, name)
         self._define(frame, item, mention, role, position if role & _AT_ONCE else None)
         if self._kinds[scope] == _CLASS:
@@ -270,6 +279,11 @@ class ProgramBuilder:
         """Declare a name where its role says; return the scope from which it is resolved."""
         if role & _UNDECLARED:
             return scope
+        if role & _REUSE:
+            around = scope
+            while name not in self._declared[around] and self._kinds[around] in (_LAMBDA, _COMP, _BLOCK):
+                around = self._parents[around]
+            scope = around if name in self._declared[around] else scope
         if role & _SKIPS:
             skipped = (_BLOCK, _COMP) if role & _VAR else (_COMP,)
             while self._kinds[scope] in skipped:
@@ -278,16 +292,17 @@ class ProgramBuilder:
             self._declared[scope][name] = -1
         return scope
 
-    def _member(self, frame: _Frame, scope: int, item: int, source: bytes, start: int, end: int, role: int) -> bool:
+    def _member(self, frame: _Frame, scope: int, item: int, name: bytes, end: int, role: int) -> bool:
         """Record ``receiver.name`` as a variable of the class around; return False where there is none."""
-        while scope and self._kinds[scope] != _CLASS:
+        while scope and self._kinds[scope] not in (_CLASS, _MEMBERS):
             scope = self._parents[scope]
         if not scope:
             return False
         frame.reach(item, end)
-        name = source[start:end].partition(b".")[2]
-        self._declared[scope].setdefault(b"." + name, -1)
-        mention = self._mention(scope, b"." + name)
+        if self._kinds[scope] == _CLASS:
+            name = b"." + name
+        self._declared[scope].setdefault(name, -1)
+        mention = self._mention(scope, name)
         if role & (_READ | _MUT) or not role & _DEF:
             frame.instructions.append((_USE, item, mention, role))
         if role & (_DEF | _MUT):
@@ -320,6 +335,6 @@ class ProgramBuilder:
         if variable < 0:
             variable = self._declared[scope][name] = len(self._names)
             member = name.startswith(b".")
-            self._names.append(self._receiver + name if member else name)
-            self._variable_frames.append(-1 if member else self._frame_of[scope])
+            self._names.append(self._receiver + name[1:] if member else name)
+            self._variable_frames.append(-1 if member or self._kinds[scope] == _MEMBERS else self._frame_of[scope])
         return variable

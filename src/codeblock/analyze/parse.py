@@ -317,10 +317,9 @@ def _open_at(damage: _Damage, source: bytes, cut: int, language: Language) -> tu
     for (start, end), kind in damage.leaves:
         if end > cut:
             break
-        if kind in language.string_end:
-            string = None
-        elif string is not None:  # whatever the parser took it for, it is text
-            continue
+        if string is not None:  # whatever the parser took it for, it is text
+            if kind in language.string_end and (kind not in language.string_start or source[start:end] == string):
+                string = None
         elif kind in language.string_start:
             delimiter = source[start:end].lstrip(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
             if delimiter in language.multiline or start >= last_line:

@@ -62,6 +62,7 @@ class Role:
     CALL = 1 << 13
     IGNORE = 1 << 14
     ATTR = 1 << 15  # a member of a class, reached through a receiver
+    REUSE = 1 << 16
 
 
 class LoopKind(IntEnum):
@@ -70,6 +71,7 @@ class LoopKind(IntEnum):
     FOR = auto()  # its uses once, its definitions each turn
     WHILE = auto()  # before each turn
     DO = auto()  # after each turn
+    CALLBACK = auto()  # before each turn; a return goes back to it
 
 
 @dataclass(slots=True)

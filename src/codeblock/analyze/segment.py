@@ -14,7 +14,7 @@ from codeblock.analyze.deadline import Deadline
 from codeblock.analyze.fences import Fence, scan
 from codeblock.analyze.lines import Lines
 from codeblock.analyze.parse import Parsed, parse
-from codeblock.languages import LANGUAGES, Language, load, resolve_alias
+from codeblock.languages import Language, languages, load, resolve_alias
 from codeblock.spans import ByteSpan
 from codeblock.types import Segment, SegmentKind
 
@@ -84,7 +84,7 @@ def _bare(source: bytes, lines: Lines, clean: bool, deadline: Deadline) -> Parse
     """Parse the whole response as code, if that is what it is; `clean` demands that it parses without an error."""
     first_line = next((line for line in source.splitlines() if line.strip()), b"").decode("utf-8", "replace").strip()
     span = ByteSpan(0, len(source))
-    candidates = [load(name) for name in LANGUAGES]
+    candidates = [load(name) for name in languages()]
     candidates = [c for c in candidates if c.first_line.match(first_line) and not first_line.startswith(c.prompts)]
     best = _vote(source, lines, (span,), candidates, deadline)
     return best if best is not None and _is_code(best) and not (clean and best.error_bytes) else None
@@ -96,7 +96,7 @@ def _parse_fence(source: bytes, lines: Lines, fence: Fence, deadline: Deadline) 
     if not text:
         return None
     if not fence.info:
-        best = _vote(source, lines, fence.spans, [load(name) for name in LANGUAGES], deadline)
+        best = _vote(source, lines, fence.spans, [load(name) for name in languages()], deadline)
         return best if best is not None and _is_code(best) and not _is_session(text, best.language) else None
     name = resolve_alias(fence.info)
     if name is None or _is_session(text, load(name)):

@@ -12,9 +12,9 @@ import pyarrow as pa
 from codeblock import schemas
 from codeblock.analyze.analyze import analyze
 from codeblock.errors import AnalysisError, AnalysisTimeout, ResponseTooLarge
-from codeblock.languages import LANGUAGES, fingerprint, load
+from codeblock.languages import fingerprint, languages, load
 
-VERSION = 2
+VERSION = 3
 """Of the code in `codeblock.analyze`; counted up with every change of its results."""
 
 
@@ -48,7 +48,7 @@ class AnalyzeStage:
 
     def setup(self) -> None:
         """Load the grammars and compile their queries."""
-        for language in LANGUAGES:
+        for language in languages():
             load(language)
 
     def __call__(self, batch: pa.Table) -> pa.Table:

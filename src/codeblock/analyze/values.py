@@ -21,7 +21,7 @@ NO_ITEM = -1
 """The item of a phi."""
 _CHECK_EVERY = 1 << 10
 # looking a member up costs ten times as much as a global name
-_MUT, _CALLED, _ATTR, _OUTER = Role.MUT, Role.CALL, Role.ATTR, Role.OUTER
+_MUT, _CALLED, _OUTER = Role.MUT, Role.CALL, Role.OUTER
 
 _as_edge: Callable[[tuple[int, int, str, EdgeKind]], Edge] = partial(tuple.__new__, Edge)  # pyright: ignore[reportAssignmentType]
 _KINDS = sorted(EdgeKind)  # numbers are quicker to hash, and in this order they sort alike
@@ -89,7 +89,7 @@ class Values:
         return list(found)
 
 
-def link(values: Values, uses: Sequence[Use], names: Sequence[bytes], deadline: Deadline) -> list[Edge]:
+def link(values: Values, uses: Sequence[Use], names: Sequence[bytes], frame_of: Sequence[int], deadline: Deadline) -> list[Edge]:
     """Follow every use through the phis to definitions.
 
     Returns:
@@ -119,7 +119,7 @@ def link(values: Values, uses: Sequence[Use], names: Sequence[bytes], deadline: 
     edges: set[int] = set()
     for item, value, variable, role, foreign in uses:
         name, call = ranks[variable], role & _CALLED
-        other = _ATTRIBUTE if role & _ATTR else _CLOSURE if foreign else _FLOW
+        other = _FLOW if not foreign else _ATTRIBUTE if frame_of[variable] < 0 else _CLOSURE
         for source in sources[value][:most]:
             maker = makers[source]
             if maker != item:

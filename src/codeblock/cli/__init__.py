@@ -20,6 +20,7 @@ from rich.markup import escape
 from codeblock import __version__
 from codeblock.cli.explain import explain
 from codeblock.cli.harvest import harvest
+from codeblock.cli.languages import languages
 from codeblock.cli.run import run
 from codeblock.cli.select import select
 from codeblock.cli.verify import verify
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 for _command in COMMANDS:
     app.command()(_command)
+app.add_typer(languages, name="languages")
 
 
 def _version(asked: bool) -> None:

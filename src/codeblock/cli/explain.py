@@ -22,7 +22,7 @@ def explain(
     """Show one sample with its supervised tokens in colour and the scores of its items; or the items of a source file."""
     from rich.console import Console
 
-    from codeblock.view.terminal import items_view, sample_view
+    from codeblock.view.terminal import sample_view
 
     console = Console(width=width)
     if not path.exists():
@@ -40,20 +40,30 @@ def explain(
         return
     if name is not None:
         raise UsageError(f"{path} is a file, and --id chooses a sample of a directory")
-    text, analysis = _analyze_file(path)
+    from codeblock.languages import language_of_file
+
+    show_source(path, language_of_file(path.name), as_json, width)
+
+
+def show_source(path: Path, language: str, as_json: bool, width: int | None) -> None:
+    """Show the items and edges of a source file."""
+    from rich.console import Console
+
+    from codeblock.view.terminal import items_view
+
+    text, analysis = _analyze_file(path, language)
     if as_json:
         print(json.dumps(analysis))
-    else:
-        console.print(items_view(analysis["items"], analysis["edges"], [text] * len(analysis["items"]), console.width))
+        return
+    console = Console(width=width)
+    console.print(items_view(analysis["items"], analysis["edges"], [text] * len(analysis["items"]), console.width))
 
 
-def _analyze_file(path: Path) -> tuple[bytes, dict[str, Any]]:
+def _analyze_file(path: Path, language: str) -> tuple[bytes, dict[str, Any]]:
     """A source file's bytes and its analysis as plain data."""
     from codeblock.analyze.analyze import analyze_code
-    from codeblock.languages import language_of_file
     from codeblock.schemas import analysis_to_row
 
-    language = language_of_file(path.name)
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:

@@ -10,12 +10,14 @@ Items
     ``@comment`` · ``@body`` the node that holds the statements of a header
 Scopes
     ``@scope.fn`` a function, whose body runs later · ``@scope.lambda`` a function that is evaluated in place · ``@scope.class``
-    names that nested functions do not see · ``@scope.comp``, ``@scope.block``
+    names that nested functions do not see · ``@scope.members`` a class whose names they do see, with or without its receiver ·
+    ``@scope.comp``, ``@scope.block``
 Definitions, on the identifier: ``@def`` and any of these after it, as in ``@def.outer.hoist``
     ``outer`` in the scope around, the name of a function or class · ``var`` skips block scopes · ``hoist`` visible before its
-    position · ``set`` assigns without declaring · ``read`` is a use too (``x += 1``) · ``declare`` binds without a value ·
-    ``now`` at its own position, not at the end of the item · ``walrus`` the same, outside comprehensions · ``del``, ``global``,
-    ``nonlocal``. ``@delay``: a ``now`` or ``walrus`` that begins where this node begins happens where it ends
+    position · ``set`` assigns without declaring; what nothing declares belongs to the whole program · ``reuse`` assigns to the
+    variable of that name that the function has, or else declares one · ``read`` is a use too (``x += 1``) · ``declare`` binds
+    without a value · ``now`` at its own position, not at the end of the item · ``walrus`` the same, outside comprehensions ·
+    ``del``, ``global``, ``nonlocal``. ``@delay``: a ``now`` or ``walrus`` that begins where this node does happens where it ends
 Uses
     every identifier but definitions and ``@ignore`` · ``@mut`` base of an attribute or element store · ``@call`` the called name
     · ``@outer`` evaluated in the scope around the function, class or comprehension · ``@attr.def``, ``@attr.def.read``,
@@ -23,28 +25,32 @@ Uses
 Flow
     ``@flow.branch``, ``@flow.switch`` (falls through, break leaves it), ``@flow.cases`` (break leaves it) with ``@flow.alt``
     and ``@flow.alt.total`` (taken when no other is) · ``@flow.for`` (the header's uses run once), ``@flow.while`` (each turn),
-    ``@flow.do`` (body first), with ``@flow.body``, ``@flow.post`` (else) and ``@flow.inf`` (only a break leaves it) ·
-    ``@flow.try`` with ``@flow.trybody``, ``@flow.handler``, ``@flow.post``, ``@flow.finally`` · ``@flow.with`` (may swallow an
-    exception) · ``@jump.return``, ``@jump.raise``, ``@jump.break``, ``@jump.continue``
+    ``@flow.do`` (body first), ``@flow.callback`` (a function that its caller runs in place, any number of times; it is a
+    ``@scope.lambda`` too, and a return goes on with the next turn), with ``@flow.body``, ``@flow.post`` (else) and ``@flow.inf``
+    (only a break leaves it) · ``@flow.try`` with ``@flow.trybody``, ``@flow.handler``, ``@flow.post``, ``@flow.finally`` ·
+    ``@flow.with`` (may swallow an exception) · ``@jump.return``, ``@jump.raise``, ``@jump.break``, ``@jump.continue``
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib
+import os
 import re
 import tomllib
 from dataclasses import dataclass
 from functools import cache
 from importlib import metadata, resources
+from pathlib import Path
 from typing import Any
 
 import tree_sitter
 
 from codeblock.errors import MissingExtraError, UsageError, nearest
+from codeblock.languages.contract import Fault, Tables, Tokens, check_grammar, check_kinds, check_query, check_tables
 
-LANGUAGES: tuple[str, ...] = ("python",)
-"""Names of the packs, which are the names of their folders."""
+EXTRA = "CODEBLOCK_LANGUAGES"
+"""Environment variable that names a directory of further packs."""
 
 NOT_CORE, INSIDE, ACCESS, CORE, NAME = range(5)
 """What a leaf is: no core token, a part of the token that is its parent, the sign in front of a member's name (no core token), a
@@ -70,8 +76,9 @@ class Language:
         string_end: kind ids of leaves that close a string.
         multiline: string delimiters whose string may hold line breaks.
         separators: texts between two items that belong to the first.
-        receiver: the first of the names through which a method reaches its class, empty if there is none.
-        members: each finds what may be ``receiver.name`` for one receiver; an identifier must begin there.
+        receiver: what stands before a member's name when it is shown, empty if the language has no receivers.
+        members: each finds what may be a member, its name as group 1; an identifier must begin there.
+        comment: what begins a comment to the end of the line.
     """
 
     name: str
@@ -90,6 +97,13 @@ class Language:
     separators: frozenset[bytes]
     receiver: bytes
     members: tuple[re.Pattern[bytes], ...]
+    comment: str
+
+
+@cache
+def languages() -> tuple[str, ...]:
+    """Names of the packs, which are the names of their folders; where several may be meant, the first counts."""
+    return tuple(sorted(_folders(), key=lambda name: (name != "python", name)))
 
 
 @cache
@@ -97,44 +111,92 @@ def load(name: str) -> Language:
     """Load a language pack; later calls return the same object.
 
     Raises:
-        UsageError: there is no such pack.
+        UsageError: there is no such pack, or it is faulty.
         MissingExtraError: its grammar is not installed.
     """
-    pack = _tables(name)
+    pack = tables(name)
     try:
-        module = importlib.import_module(pack["grammar"]["module"])
+        grammar = _grammar(pack)
     except ModuleNotFoundError:
-        raise MissingExtraError(pack["grammar"]["distribution"], None, f"analysing {name}") from None
-    grammar = tree_sitter.Language(getattr(module, pack["grammar"]["function"])())
-    tokens, closing = pack["tokens"], pack["closing"]
+        raise MissingExtraError(pack.grammar.distribution, None, f"analysing {name}") from None
+    try:
+        query = tree_sitter.Query(grammar, _text(name, "codeblock.scm"))
+    except tree_sitter.QueryError as error:
+        raise UsageError(f"language pack {name!r} is faulty: run `codeblock languages check {name}` ({error})") from None
+    closing = pack.closing
     kinds = [(i, grammar.node_kind_for_id(i) or "") for i in range(grammar.node_kind_count)]
 
-    def ids(names: list[str]) -> frozenset[int]:
+    def ids(names: tuple[str, ...]) -> frozenset[int]:
         return frozenset(i for i, kind in kinds if kind in names)
 
     return Language(
         name=name,
         grammar=grammar,
-        query=tree_sitter.Query(grammar, _text(name, "codeblock.scm")),
+        query=query,
         kinds=tuple(kind for _, kind in kinds),
-        leaf=bytes(_leaf_class(kind, grammar.node_kind_is_named(i), tokens) for i, kind in kinds).ljust(1 << 16, b"\0"),
-        siblings=tuple(pack["detect"]["siblings"]),
-        first_line=re.compile(pack["detect"]["first_line"]),
-        prompts=tuple(pack["detect"]["prompts"]),
-        closers={i: closing["brackets"][kind].encode() for i, kind in kinds if kind in closing["brackets"]},
-        closing=ids(list(closing["brackets"].values())),
-        string_start=ids(closing["string_start"]),
-        string_end=ids(closing["string_end"]),
-        multiline=frozenset(d.encode() for d in closing["multiline"]),
-        separators=frozenset(s.encode() for s in pack["items"]["separators"]),
-        receiver=next(iter(pack["data_flow"]["receivers"]), "").encode(),
+        leaf=bytes(_leaf_class(kind, grammar.node_kind_is_named(i), pack.tokens) for i, kind in kinds).ljust(1 << 16, b"\0"),
+        siblings=pack.detect.siblings,
+        first_line=re.compile(pack.detect.first_line),
+        prompts=pack.detect.prompts,
+        closers={i: closing.brackets[kind].encode() for i, kind in kinds if kind in closing.brackets},
+        closing=ids(tuple(closing.brackets.values())),
+        string_start=ids(closing.string_start),
+        string_end=ids(closing.string_end),
+        multiline=frozenset(d.encode() for d in closing.multiline),
+        separators=frozenset(s.encode() for s in pack.items.separators),
+        receiver=next(iter(pack.data_flow.members), "").encode(),
         # with a literal beginning, which is looked for as fast as memory is read, alternatives are not
-        members=tuple(
-            re.compile(re.escape(f"{receiver}{sign}".encode()) + rb"[\w\x80-\xff]+")
-            for receiver in pack["data_flow"]["receivers"]
-            for sign in tokens["access"]
-        ),
+        members=tuple(re.compile(re.escape(prefix.encode()) + rb"([\w\x80-\xff]+)") for prefix in pack.data_flow.members),
+        comment=pack.comment,
     )
+
+
+@cache
+def tables(name: str) -> Tables:
+    """The tables of a pack.
+
+    Raises:
+        UsageError: there is no such pack, or they are faulty.
+    """
+    if name not in languages():
+        raise UsageError(f"there is no language pack {name!r}{nearest(name, languages())} (known: {', '.join(languages())})")
+    raw, text = _raw(name)
+    faults = check_tables(raw, text)
+    if faults:
+        raise UsageError(f"language pack {name!r} is faulty: " + "; ".join(map(str, faults)))
+    return Tables.model_validate(raw)
+
+
+def check(name: str) -> list[Fault]:
+    """Check a pack against the contract, without its fixtures.
+
+    Raises:
+        UsageError: there is no such pack.
+    """
+    if name not in languages():
+        tables(name)
+    try:
+        raw, text = _raw(name)
+    except tomllib.TOMLDecodeError as error:
+        return [Fault("language.toml", 0, f"not TOML: {error}")]
+    faults = check_tables(raw, text)
+    if faults:
+        return faults
+    pack = Tables.model_validate(raw)
+    if pack.name != name:
+        return [Fault("language.toml", 1, f"the name is {pack.name!r}, but the folder is {name!r}")]
+    faults = check_grammar(pack)
+    if any("not installed" in fault.message for fault in faults):
+        return faults
+    grammar = _grammar(pack)
+    return [*faults, *check_kinds(pack, text, grammar), *check_query(_text(name, "codeblock.scm"), grammar)]
+
+
+def fixtures(name: str) -> list[tuple[str, str]]:
+    """Names and texts of a pack's fixtures."""
+    folder = _folders()[name].joinpath("fixtures")
+    files = sorted(folder.iterdir(), key=lambda file: file.name) if folder.is_dir() else []
+    return [(f"fixtures/{file.name}", file.read_text(encoding="utf-8")) for file in files]
 
 
 def resolve_alias(info_string: str) -> str | None:
@@ -152,7 +214,7 @@ def language_of_file(name: str) -> str:
     Raises:
         UsageError: no pack claims that ending.
     """
-    known = {ending: pack for pack in LANGUAGES for ending in _tables(pack)["endings"]}
+    known = {ending: pack for pack in languages() for ending in tables(pack).endings}
     ending = "." + name.rpartition(".")[2]
     if ending not in known:
         raise UsageError(f"no language pack is for files like {name!r} (known endings: {', '.join(sorted(known))})")
@@ -163,8 +225,8 @@ def language_of_file(name: str) -> str:
 def fingerprint() -> str:
     """Return a hash of everything that language packs bring to an analysis: their data and the versions of their grammars."""
     digest = hashlib.sha256()
-    for name in LANGUAGES:
-        distribution = _tables(name)["grammar"]["distribution"]
+    for name in languages():
+        distribution = tables(name).grammar.distribution
         for part in (
             _text(name, "language.toml"),
             _text(name, "codeblock.scm"),
@@ -174,29 +236,43 @@ def fingerprint() -> str:
     return digest.hexdigest()
 
 
-def _text(name: str, file: str) -> str:
-    return resources.files("codeblock.languages").joinpath(name, file).read_text(encoding="utf-8")
-
-
 @cache
-def _tables(name: str) -> dict[str, Any]:
-    if name not in LANGUAGES:
-        raise UsageError(f"there is no language pack {name!r}{nearest(name, LANGUAGES)} (known: {', '.join(LANGUAGES)})")
-    return tomllib.loads(_text(name, "language.toml"))
+def _folders() -> dict[str, Any]:
+    """The folders of all packs, by name."""
+    extra = os.environ.get(EXTRA)
+    found: dict[str, Any] = {}
+    for root in (resources.files("codeblock.languages"), *([Path(extra)] if extra else [])):
+        for folder in root.iterdir():
+            if folder.joinpath("language.toml").is_file():
+                found[folder.name] = folder
+    return found
+
+
+def _text(name: str, file: str) -> str:
+    return _folders()[name].joinpath(file).read_text(encoding="utf-8")
+
+
+def _raw(name: str) -> tuple[dict[str, Any], str]:
+    text = _text(name, "language.toml")
+    return tomllib.loads(text), text
+
+
+def _grammar(pack: Tables) -> tree_sitter.Language:
+    return tree_sitter.Language(getattr(importlib.import_module(pack.grammar.module), pack.grammar.function)())
 
 
 @cache
 def _aliases() -> dict[str, str]:
-    return {alias: name for name in LANGUAGES for alias in _tables(name)["aliases"]}
+    return {alias: name for name in languages() for alias in tables(name).aliases}
 
 
-def _leaf_class(kind: str, named: bool, tokens: dict[str, list[str]]) -> int:
+def _leaf_class(kind: str, named: bool, tokens: Tokens) -> int:
     """What a leaf of this kind is; anonymous kinds are words or signs, named ones carry meaning unless listed."""
-    if kind in tokens["inside"]:
+    if kind in tokens.inside:
         return INSIDE
-    if kind in tokens["identifiers"]:
+    if kind in tokens.identifiers:
         return NAME
-    if kind in tokens["access"]:
+    if kind in tokens.access:
         return ACCESS
-    listed = tokens["not_core" if named else "not_core_words" if kind.isalpha() else "not_core_signs"]
+    listed = tokens.not_core if named else tokens.not_core_words if kind.isalpha() else tokens.not_core_signs
     return NOT_CORE if kind in listed else CORE

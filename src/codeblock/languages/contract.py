@@ -1,0 +1,228 @@
+"""Whether a language pack keeps the contract: its tables, its query, and the grammar they were written for.
+
+Tree-sitter accepts unknown captures and predicates without a word, and table entries that no grammar knows do nothing; so a slip
+of the pen would only show as worse data. Here it shows as a fault, with file, line and the nearest valid name.
+"""
+
+from __future__ import annotations
+
+import importlib
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from typing import Any
+
+import tree_sitter
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from codeblock.errors import nearest
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Grammar(_Table):
+    """Where the Tree-sitter grammar comes from: a distribution, its tested version, a module, and a function in it."""
+
+    distribution: str
+    version: str
+    module: str
+    function: str
+
+
+class Detect(_Table):
+    """How code is recognised that no fence names."""
+
+    first_line: str
+    prompts: tuple[str, ...]
+    siblings: tuple[str, ...]
+
+
+class Tokens(_Table):
+    """What leaves are, by their kinds."""
+
+    identifiers: tuple[str, ...]
+    inside: tuple[str, ...]
+    not_core: tuple[str, ...]
+    not_core_words: tuple[str, ...]
+    not_core_signs: tuple[str, ...]
+    access: tuple[str, ...]
+
+
+class Closing(_Table):
+    """What closes what is open where code was cut off."""
+
+    brackets: dict[str, str]
+    string_start: tuple[str, ...]
+    string_end: tuple[str, ...]
+    multiline: tuple[str, ...]
+
+
+class Items(_Table):
+    """What belongs to which item."""
+
+    separators: tuple[str, ...]
+
+
+class DataFlow(_Table):
+    """How members of a class are reached."""
+
+    members: tuple[str, ...]
+
+
+class Tables(_Table):
+    """The contents of ``language.toml``."""
+
+    name: str
+    aliases: tuple[str, ...]
+    endings: tuple[str, ...]
+    comment: str
+    grammar: Grammar
+    detect: Detect
+    tokens: Tokens
+    closing: Closing
+    items: Items
+    data_flow: DataFlow
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What is wrong in a pack.
+
+    Attributes:
+        file: of the pack.
+        line: from 1; 0 for the whole file.
+        message: in words.
+    """
+
+    file: str
+    line: int
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.message}" if self.line else f"{self.file}: {self.message}"
+
+
+def _options(first: str, *others: str) -> list[str]:
+    """A capture and the modifiers that may follow it, as all names with up to two of them."""
+    chains = [(), *itertools.permutations(others, 1), *itertools.permutations(others, 2)]
+    return [".".join((first, *chain)) for chain in chains]
+
+
+CAPTURES = frozenset(
+    [
+        *(f"item{kind}" for kind in ("", ".header", ".definition", ".docstring", ".absorb")),
+        *(f"scope.{kind}" for kind in ("fn", "lambda", "class", "members", "comp", "block")),
+        *_options(
+            "def", "outer", "var", "hoist", "set", "reuse", "read", "declare", "walrus", "now", "del", "global", "nonlocal"
+        ),
+        *("attr", "attr.def", "attr.def.read", "attr.mut", "attr.call"),
+        *("comment", "body", "mut", "call", "ignore", "outer", "delay"),
+        *(f"flow.{part}" for part in ("branch", "switch", "cases", "alt", "alt.total", "for", "while", "do", "callback")),
+        *(f"flow.{part}" for part in ("inf", "body", "post", "try", "trybody", "handler", "finally", "with")),
+        *(f"jump.{kind}" for kind in ("return", "raise", "break", "continue")),
+    ]
+)
+"""The vocabulary of ``codeblock.scm``, as described in `codeblock.languages.loader`."""
+
+
+def check_tables(raw: dict[str, Any], text: str) -> list[Fault]:
+    """Check the tables of a pack.
+
+    Args:
+        raw: the parsed ``language.toml``.
+        text: its text, for the line numbers.
+    """
+    try:
+        Tables.model_validate(raw)
+    except ValidationError as error:
+        return [_table_fault(e, text) for e in error.errors()]
+    return []
+
+
+def check_grammar(tables: Tables) -> list[Fault]:
+    """Check that the grammar is installed, in the version that the pack was tested with."""
+    grammar = tables.grammar
+    try:
+        found = metadata.version(grammar.distribution)
+        importlib.import_module(grammar.module)
+    except (metadata.PackageNotFoundError, ModuleNotFoundError):
+        return [Fault("language.toml", 0, f"{grammar.distribution} is not installed: pip install {grammar.distribution}")]
+    if not f"{found}.".startswith(f"{grammar.version}."):
+        message = (
+            f"{grammar.distribution} is {found}; the pack was tested with {grammar.version}, and node kinds may have changed"
+        )
+        return [Fault("language.toml", 0, message)]
+    return []
+
+
+def check_kinds(tables: Tables, text: str, grammar: tree_sitter.Language) -> list[Fault]:
+    """Check that every node kind which the tables name is one of the grammar's."""
+    kinds = {grammar.node_kind_for_id(i) or "" for i in range(grammar.node_kind_count)}
+    tokens, closing = tables.tokens, tables.closing
+    named = [*itertools.chain.from_iterable(getattr(tokens, name) for name in Tokens.model_fields)]
+    named += [*closing.brackets, *closing.brackets.values(), *closing.string_start, *closing.string_end]
+    return [
+        Fault("language.toml", _line_of(text, f'"{name}"'), f"the grammar has no node kind {name!r}{nearest(name, kinds)}")
+        for name in dict.fromkeys(named)
+        if name not in kinds
+    ]
+
+
+def check_query(text: str, grammar: tree_sitter.Language) -> list[Fault]:
+    """Check that a query compiles, and that each pattern has one capture, a known one, and no predicate."""
+    kinds = {grammar.node_kind_for_id(i) or "" for i in range(grammar.node_kind_count)}
+    fields = {grammar.field_name_for_id(i) or "" for i in range(1, grammar.field_count + 1)}
+    try:
+        query = tree_sitter.Query(grammar, text)
+    except tree_sitter.QueryError as error:
+        return [_query_fault(str(error), kinds, fields)]
+    return list(_pattern_faults(query, text.encode()))
+
+
+def _pattern_faults(query: tree_sitter.Query, source: bytes) -> Iterator[Fault]:
+    for pattern in range(query.pattern_count):
+        start = query.start_byte_for_pattern(pattern)
+        own = re.sub(rb'"(?:[^"\\]|\\.)*"', b'""', source[start : query.end_byte_for_pattern(pattern)])
+        own = re.sub(rb"(?m);.*$", b"", own).decode()
+        line = source.count(b"\n", 0, start) + 1
+        if "#" in own:
+            yield Fault("codeblock.scm", line, "a predicate: the engine runs none")
+        captures: list[str] = re.findall(r"@([\w.]+)", own)
+        if len(captures) != 1:
+            yield Fault("codeblock.scm", line, f"a pattern with {len(captures)} captures: Tree-sitter drops some without a word")
+        for name in captures:
+            if name not in CAPTURES:
+                yield Fault("codeblock.scm", line, f"unknown capture @{name}{nearest(name, CAPTURES)}")
+
+
+def _table_fault(error: Any, text: str) -> Fault:
+    path = [str(part) for part in error["loc"]]
+    here: Any = Tables
+    for key in path[:-1]:
+        annotation = here.model_fields[key].annotation if key in getattr(here, "model_fields", {}) else None
+        here = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else here
+    line = _line_of(text, path[-1])
+    if error["type"] == "extra_forbidden":
+        return Fault("language.toml", line, f"unknown key {path[-1]!r}{nearest(path[-1], here.model_fields)}")
+    if error["type"] == "missing":
+        return Fault("language.toml", 0, f"missing key {'.'.join(path)!r}")
+    return Fault("language.toml", line, f"{'.'.join(path)}: {error['msg'][0].lower()}{error['msg'][1:]}")
+
+
+def _query_fault(message: str, kinds: set[str], fields: set[str]) -> Fault:
+    """What the binding says of a query, as in ``Invalid node type at row 3, column 5: foo``."""
+    place = re.search(r"row (\d+)", message)
+    line = int(place[1]) + 1 if place else 0
+    wrong = re.search(r": (\w+)\s*$", message)
+    hint = nearest(wrong[1], fields if "field" in message else kinds) if wrong else ""
+    return Fault("codeblock.scm", line, f"{message[0].lower()}{message[1:]}{hint}")
+
+
+def _line_of(text: str, what: str) -> int:
+    """The first line that holds a text, from 1; 0 if none does."""
+    at = text.find(what)
+    return text.count("\n", 0, at) + 1 if at >= 0 else 0
