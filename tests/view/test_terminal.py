@@ -1,4 +1,5 @@
 import io
+import re
 
 import pytest
 from rich.console import Console
@@ -88,3 +89,19 @@ def test_numbers_are_never_cut(width: int) -> None:
     rows = shown(view, width).splitlines()
     assert "119" in rows[120].split()
     assert all("0.75" in row and "1.12" in row for row in rows[1:121])
+
+
+def test_code_that_no_model_has_seen_shows_kinds_and_edges() -> None:
+    items = [
+        {
+            name: value
+            for name, value in one.items()
+            if name not in ("tokens", "utility", "gate", "priority", "supervised", "verdict")
+        }
+        for one in (item("simple", "x = 1", 3, "", 0), item("error", "y = x", 4, "", 0))
+    ]
+    edges = [{"source": 0, "target": 1, "variable": "x", "kind": "flow"}]
+    out = io.StringIO()
+    Console(file=out, width=80).print(items_view(items, edges, [TEXT.encode()] * 2, 80))
+    lines = [re.sub(r" +", " ", line).strip() for line in out.getvalue().splitlines()]
+    assert lines[1:] == ["0 3 x = 1 simple 0.25 0.50 x→1", "1 4 y = x error"]

@@ -46,7 +46,14 @@ def check_packs(
         assertions = sum(len(case.assertions) for case in found)
         for fault in faults:
             print(f"{pack}/{fault}")
-        print(f"{pack}: " + (f"{len(faults)} faults" if faults else f"{len(found)} cases, {assertions} assertions hold"))
+        print(
+            f"{pack}: "
+            + (
+                f"{len(faults)} fault{'s' * (len(faults) != 1)}"
+                if faults
+                else f"{len(found)} cases, {assertions} assertions hold"
+            )
+        )
         failed = failed or bool(faults)
     if failed:
         raise typer.Exit(1)

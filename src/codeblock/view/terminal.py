@@ -63,15 +63,15 @@ def items_view(items: list[dict[str, Any]], edges: list[dict[str, Any]], texts: 
     scored = bool(items) and "utility" in items[0]
     table = Table(box=None, header_style="bold", padding=(0, 1, 0, 0))
     columns = [("#", len(str(len(items)))), ("line", 4), ("item", 0)]
-    columns += [("tokens", 7), ("utility", 7)] if scored else []
+    columns += [("tokens", 7), ("utility", 7)] if scored else [("kind", 10)]
     columns += [("reach", 5), ("bridge", 6)]
     columns += [("gate", 4), ("priority", 8), ("verdict", 8)] if scored else []
     # the item column has what the others leave; a narrow terminal shows no edges, rather than half of a number
-    edges_shown = width >= 110
+    edges_shown = width >= (110 if scored else 78)
     columns += [("feeds", 24)] if edges_shown else []
     left = max(16, width - sum(size + 1 for _, size in columns))
     for name, size in columns:
-        text_like = name in ("item", "verdict", "feeds")
+        text_like = name in ("item", "kind", "verdict", "feeds")
         table.add_column(
             name,
             justify="left" if text_like else "right",
@@ -84,6 +84,8 @@ def items_view(items: list[dict[str, Any]], edges: list[dict[str, Any]], texts: 
         structural = item["kind"] not in ("comment", "docstring", "error")
         if scored:
             cells += [f"{item['supervised']}/{item['tokens']}", _score(item["utility"], structural)]
+        else:
+            cells.append(Text(item["kind"], style="red" if item["kind"] == "error" else "dim"))
         cells += [_score(item["reach"], structural), _score(item["bridge"], structural)]
         if scored:
             verdict = item["verdict"] or ""
