@@ -1,8 +1,8 @@
 """A response to segments: prose, and code in languages that are known (METHOD B).
 
 A response without fences, or one that parses as a whole, is bare code when it looks like code and parses as such. A fenced
-block is code if its info string names a language, or if it has none and one of the languages takes it for code; everything else
-is prose: unknown languages, output, JSON, diffs, session transcripts (``>>>``), and blocks without content.
+block is code if its info string names a language, or if it has none and one of the languages takes it for code. What nobody named
+is in the language whose telltales it has most, unless another that is likely parses it with less damage. Everything else is prose: unknown languages, output, JSON, diffs, session transcripts (``>>>``), and blocks without content.
 """
 
 from __future__ import annotations
@@ -19,6 +19,8 @@ from codeblock.spans import ByteSpan
 from codeblock.types import Segment, SegmentKind
 
 _MAX_DAMAGE = 0.25  # share of damaged bytes up to which a text that nobody called code is taken for it
+_TRIED = 4  # languages that a text is parsed in, the likeliest
+_DAMAGE_WEIGHT = 20.0  # telltales that weigh as much as a text which is damaged throughout
 _EVIDENCE = frozenset({"def", "def.outer", "def.read", "call", "attr.call", "mut"})  # captures that prose hardly ever parses to
 
 
@@ -86,7 +88,7 @@ def _bare(source: bytes, lines: Lines, clean: bool, deadline: Deadline) -> Parse
     span = ByteSpan(0, len(source))
     candidates = [load(name) for name in languages()]
     candidates = [c for c in candidates if c.first_line.match(first_line) and not first_line.startswith(c.prompts)]
-    best = _vote(source, lines, (span,), candidates, deadline)
+    best = _likeliest(source, lines, (span,), candidates, deadline)
     return best if best is not None and _is_code(best) and not (clean and best.error_bytes) else None
 
 
@@ -96,12 +98,24 @@ def _parse_fence(source: bytes, lines: Lines, fence: Fence, deadline: Deadline) 
     if not text:
         return None
     if not fence.info:
-        best = _vote(source, lines, fence.spans, [load(name) for name in languages()], deadline)
+        best = _likeliest(source, lines, fence.spans, [load(name) for name in languages()], deadline)
         return best if best is not None and _is_code(best) and not _is_session(text, best.language) else None
     name = resolve_alias(fence.info)
     if name is None or _is_session(text, load(name)):
         return None
     return _vote(source, lines, fence.spans, [load(name), *(load(s) for s in load(name).siblings)], deadline)
+
+
+def _likeliest(
+    source: bytes, lines: Lines, spans: tuple[ByteSpan, ...], candidates: list[Language], deadline: Deadline
+) -> Parsed | None:
+    """The parse in the language that a text most likely is in, of those that it has telltales of."""
+    text = _content(source, spans).decode("utf-8", "replace")
+    found = {language.name: sum(t.search(text) is not None for t in language.telltales) for language in candidates}
+    likely = sorted((c for c in candidates if found[c.name]), key=lambda c: -found[c.name])[:_TRIED]
+    parses = [parse(source, lines, spans, language, deadline) for language in likely or candidates]
+    size = len(text.encode().strip())
+    return max(parses, key=lambda p: found[p.language.name] - _DAMAGE_WEIGHT * p.error_bytes / size, default=None)
 
 
 def _vote(

@@ -37,6 +37,7 @@ class Detect(_Table):
     """How code is recognised that no fence names."""
 
     first_line: str
+    telltales: tuple[str, ...]
     prompts: tuple[str, ...]
     siblings: tuple[str, ...]
 

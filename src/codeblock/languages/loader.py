@@ -69,6 +69,7 @@ class Language:
         leaf: per node kind id, NOT_CORE, INSIDE, ACCESS, CORE or NAME; long enough for the id of ERROR nodes.
         siblings: names of languages that a fence of this language may hold in truth.
         first_line: what the first line of bare code looks like.
+        telltales: what code of this language, and of few others, has in some line.
         prompts: what the first line of a session transcript starts with.
         closers: per kind id of an opening bracket, what closes it.
         closing: kind ids of closing brackets.
@@ -88,6 +89,7 @@ class Language:
     leaf: bytes
     siblings: tuple[str, ...]
     first_line: re.Pattern[str]
+    telltales: tuple[re.Pattern[str], ...]
     prompts: tuple[str, ...]
     closers: dict[int, bytes]
     closing: frozenset[int]
@@ -137,6 +139,7 @@ def load(name: str) -> Language:
         leaf=bytes(_leaf_class(kind, grammar.node_kind_is_named(i), pack.tokens) for i, kind in kinds).ljust(1 << 16, b"\0"),
         siblings=pack.detect.siblings,
         first_line=re.compile(pack.detect.first_line),
+        telltales=tuple(re.compile(telltale, re.MULTILINE) for telltale in pack.detect.telltales),
         prompts=pack.detect.prompts,
         closers={i: closing.brackets[kind].encode() for i, kind in kinds if kind in closing.brackets},
         closing=ids(tuple(closing.brackets.values())),
