@@ -2,7 +2,8 @@
 
 A response without fences, or one that parses as a whole, is bare code when it looks like code and parses as such. A fenced
 block is code if its info string names a language, or if it has none and one of the languages takes it for code. What nobody named
-is in the language whose telltales it has most, unless another that is likely parses it with less damage. Everything else is prose: unknown languages, output, JSON, diffs, session transcripts (``>>>``), and blocks without content.
+is in the language whose telltales it has most, unless another that is likely parses it with less damage. Everything else is
+prose: unknown languages, output, JSON, diffs, session transcripts (``>>>``), and blocks without content.
 """
 
 from __future__ import annotations
