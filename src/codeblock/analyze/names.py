@@ -159,6 +159,7 @@ class ProgramBuilder:
         for scope, name in self._assigned:
             if self._resolve(scope, name) < 0:
                 self._declared[0][name] = -1
+                self._hoisted.add(self._mentions[scope, name])  # wherever it is assigned to, everybody may see it
         variables = [self._resolve(scope, name) for scope, name in self._mentions]
         self._deadline.check()
         for index, mentions in enumerate(self._loop_mentions):

@@ -9,8 +9,8 @@ Items
     ``@item.docstring`` a string that stands as a statement · ``@item.absorb`` no item after all, part of the one around it ·
     ``@comment`` · ``@body`` the node that holds the statements of a header
 Scopes
-    ``@scope.fn`` a function, whose body runs later · ``@scope.lambda`` a function that is evaluated in place · ``@scope.class``
-    names that nested functions do not see · ``@scope.members`` a class whose names they do see, with or without its receiver ·
+    ``@scope.fn`` a function, whose body runs later · ``@scope.lambda`` a function that is evaluated in place, also where it is a
+    ``@scope.fn`` too · ``@scope.class`` names that nested functions do not see · ``@scope.members`` a class whose names they do see, with or without its receiver ·
     ``@scope.comp``, ``@scope.block``
 Definitions, on the identifier: ``@def`` and any of these after it, as in ``@def.outer.hoist``
     ``outer`` in the scope around, the name of a function or class · ``var`` skips block scopes · ``hoist`` visible before its
@@ -149,7 +149,7 @@ def load(name: str) -> Language:
         separators=frozenset(s.encode() for s in pack.items.separators),
         receiver=next(iter(pack.data_flow.members), "").encode(),
         # with a literal beginning, which is looked for as fast as memory is read, alternatives are not
-        members=tuple(re.compile(re.escape(prefix.encode()) + rb"([\w\x80-\xff]+)") for prefix in pack.data_flow.members),
+        members=tuple(re.compile(re.escape(prefix.encode()) + rb"(#?[\w\x80-\xff]+)") for prefix in pack.data_flow.members),
         comment=pack.comment,
     )
 
