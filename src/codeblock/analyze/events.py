@@ -114,7 +114,9 @@ def read_events(parsed: Parsed, owners: Sequence[tuple[ByteSpan, int]]) -> Event
     for name, rank in _RANKS.items():
         for start, end in captures.get(name, ()):
             nodes.setdefault((start, -end, rank), name)
-    for start, end in captures.get("scope.lambda", ()):  # a pack says of all functions what they are, and of some that they are this
+    for start, end in captures.get(
+        "scope.lambda", ()
+    ):  # a pack says of all functions what they are, and of some that they are this
         if nodes.get((start, -end, Rank.SCOPE)) == "scope.fn":
             del nodes[start, -end, Rank.SCOPE]
     ordered: list[Event] = [(start, minus_end, rank, name) for (start, minus_end, rank), name in nodes.items()]

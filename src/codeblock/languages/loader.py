@@ -1,8 +1,8 @@
 """The loader of language packs: a folder of data becomes a `Language`.
 
 A pack is two files. ``language.toml`` holds tables (names, tokens, closers), ``codeblock.scm`` a Tree-sitter query whose
-captures say what a node *is*. The engine knows captures, never a language. One capture per pattern, no predicates. The
-vocabulary:
+captures say what a node *is*. The engine knows captures, never a language. A pack with a ``base`` is a variant of that pack: it
+has its tables, query files and fixtures, but for what its own files say. One capture per pattern, no predicates. The vocabulary:
 
 Items
     ``@item`` a simple statement · ``@item.header`` a compound statement or clause · ``@item.definition`` a function or class ·
@@ -122,7 +122,7 @@ def load(name: str) -> Language:
     except ModuleNotFoundError:
         raise MissingExtraError(pack.grammar.distribution, None, f"analysing {name}") from None
     try:
-        query = tree_sitter.Query(grammar, _text(name, "codeblock.scm"))
+        query = tree_sitter.Query(grammar, "\n".join(text for _, text in _queries(name)))
     except tree_sitter.QueryError as error:
         raise UsageError(f"language pack {name!r} is faulty: run `codeblock languages check {name}` ({error})") from None
     closing = pack.closing
@@ -192,14 +192,16 @@ def check(name: str) -> list[Fault]:
     if any("not installed" in fault.message for fault in faults):
         return faults
     grammar = _grammar(pack)
-    return [*faults, *check_kinds(pack, text, grammar), *check_query(_text(name, "codeblock.scm"), grammar)]
+    faults += check_kinds(pack, text, grammar)
+    return [*faults, *(fault for file, query in _queries(name) for fault in check_query(file, query, grammar))]
 
 
 def fixtures(name: str) -> list[tuple[str, str]]:
-    """Names and texts of a pack's fixtures."""
-    folder = _folders()[name].joinpath("fixtures")
+    """Names and texts of a pack's fixtures; those of its base first."""
+    folder, base = _folders()[name].joinpath("fixtures"), _base(name)
     files = sorted(folder.iterdir(), key=lambda file: file.name) if folder.is_dir() else []
-    return [(f"fixtures/{file.name}", file.read_text(encoding="utf-8")) for file in files]
+    inherited = [(f"../{base}/{file}" if file[0] != "." else file, text) for file, text in fixtures(base)] if base else []
+    return [*inherited, *((f"fixtures/{file.name}", file.read_text(encoding="utf-8")) for file in files)]
 
 
 def resolve_alias(info_string: str) -> str | None:
@@ -232,7 +234,7 @@ def fingerprint() -> str:
         distribution = tables(name).grammar.distribution
         for part in (
             _text(name, "language.toml"),
-            _text(name, "codeblock.scm"),
+            *(query for _, query in _queries(name)),
             f"{distribution} {metadata.version(distribution)}",
         ):
             digest.update(f"{len(part)}:{part}".encode())
@@ -256,8 +258,34 @@ def _text(name: str, file: str) -> str:
 
 
 def _raw(name: str) -> tuple[dict[str, Any], str]:
+    """The tables of a pack over those of its base, and the text of its own."""
     text = _text(name, "language.toml")
-    return tomllib.loads(text), text
+    own = tomllib.loads(text)
+    base = own.pop("base", None)
+    return (_over(_raw(base)[0], own) if base else own), text
+
+
+def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Nested tables, where those above hide those below."""
+    both = {key: _over(below[key], value) if isinstance(value, dict) and key in below else value for key, value in above.items()}
+    return {**below, **both}
+
+
+def _base(name: str) -> str | None:
+    """The pack that a pack is a variant of."""
+    return tomllib.loads(_text(name, "language.toml")).get("base")
+
+
+def _queries(name: str) -> list[tuple[str, str]]:
+    """The files that make up a pack's query, each its own or its base's."""
+    return [_find(name, file) for file in tables(name).queries]
+
+
+def _find(name: str, file: str) -> tuple[str, str]:
+    if not _folders()[name].joinpath(file).is_file() and (base := _base(name)):
+        path, text = _find(base, file)
+        return (path if path.startswith("..") else f"../{base}/{path}"), text
+    return file, _text(name, file)
 
 
 def _grammar(pack: Tables) -> tree_sitter.Language:
