@@ -225,7 +225,7 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
                     and in_body
                     and owner != _NO_REGION
                     and not inside
-                    and _is_inline(parsed, start, body_start, around[-1][0])
+                    and _is_inline(parsed, kind, start, body_start, around[-1][0])
                 ):
                     regions[owner].kind = _INLINE
                     inline_end, inside = around[-1][0], True
@@ -259,12 +259,13 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
     return regions, orphans
 
 
-def _is_inline(parsed: Parsed, offset: int, start: int, end: int) -> bool:
+def _is_inline(parsed: Parsed, kind: ItemKind, offset: int, start: int, end: int) -> bool:
     """Whether a body whose first statement is at the offset stands on its header's line.
 
-    A body that begins with its statement does so as a whole (``if x: y``, however long y is); one in brackets may go on below.
+    A body that begins with a simple statement does so as a whole (``if x: y``, however long y is); one in brackets, or one that
+    is another compound statement (``else if``), may go on below.
     """
-    if start < offset and parsed.lines.of(offset) != parsed.lines.of(end - 1):
+    if (start < offset or kind is not _SIMPLE) and parsed.lines.of(offset) != parsed.lines.of(end - 1):
         return False
     spans = parsed.spans
     content = spans[0 if len(spans) == 1 else bisect_right(spans, offset, key=lambda span: span.start) - 1].start

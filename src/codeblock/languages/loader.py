@@ -10,8 +10,8 @@ Items
     ``@comment`` · ``@body`` the node that holds the statements of a header
 Scopes
     ``@scope.fn`` a function, whose body runs later · ``@scope.lambda`` a function that is evaluated in place, also where it is a
-    ``@scope.fn`` too · ``@scope.class`` names that nested functions do not see · ``@scope.members`` a class whose names they do see, with or without its receiver ·
-    ``@scope.comp``, ``@scope.block``
+    ``@scope.fn`` too · ``@scope.class`` names that nested functions do not see · ``@scope.members`` a class whose names they do
+    see, with or without its receiver · ``@scope.comp``, ``@scope.block``
 Definitions, on the identifier: ``@def`` and any of these after it, as in ``@def.outer.hoist``
     ``outer`` in the scope around, the name of a function or class · ``var`` skips block scopes · ``hoist`` visible before its
     position · ``set`` assigns without declaring; what nothing declares belongs to the whole program · ``reuse`` assigns to the
