@@ -198,9 +198,11 @@ def check(name: str) -> list[Fault]:
 
 def fixtures(name: str) -> list[tuple[str, str]]:
     """Names and texts of a pack's fixtures; those of its base first."""
-    folder, base = _folders()[name].joinpath("fixtures"), _base(name)
+    folder, below = _folders()[name].joinpath("fixtures"), base(name)
     files = sorted(folder.iterdir(), key=lambda file: file.name) if folder.is_dir() else []
-    inherited = [(f"../{base}/{file}" if file[0] != "." else file, text) for file, text in fixtures(base)] if base else []
+    inherited = (
+        [(file if file.startswith("..") else f"../{below}/{file}", text) for file, text in fixtures(below)] if below else []
+    )
     return [*inherited, *((f"fixtures/{file.name}", file.read_text(encoding="utf-8")) for file in files)]
 
 
@@ -261,8 +263,8 @@ def _raw(name: str) -> tuple[dict[str, Any], str]:
     """The tables of a pack over those of its base, and the text of its own."""
     text = _text(name, "language.toml")
     own = tomllib.loads(text)
-    base = own.pop("base", None)
-    return (_over(_raw(base)[0], own) if base else own), text
+    below = own.pop("base", None)
+    return (_over(_raw(below)[0], own) if below else own), text
 
 
 def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
@@ -271,7 +273,7 @@ def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     return {**below, **both}
 
 
-def _base(name: str) -> str | None:
+def base(name: str) -> str | None:
     """The pack that a pack is a variant of."""
     return tomllib.loads(_text(name, "language.toml")).get("base")
 
@@ -282,9 +284,9 @@ def _queries(name: str) -> list[tuple[str, str]]:
 
 
 def _find(name: str, file: str) -> tuple[str, str]:
-    if not _folders()[name].joinpath(file).is_file() and (base := _base(name)):
-        path, text = _find(base, file)
-        return (path if path.startswith("..") else f"../{base}/{path}"), text
+    if not _folders()[name].joinpath(file).is_file() and (below := base(name)):
+        path, text = _find(below, file)
+        return (path if path.startswith("..") else f"../{below}/{path}"), text
     return file, _text(name, file)
 
 
