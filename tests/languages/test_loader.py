@@ -13,7 +13,7 @@ def test_a_pack_is_loaded_once():
 
 
 def test_unknown_pack():
-    with pytest.raises(UsageError, match=r"no language pack 'pyhton'; did you mean 'python'\? \(known: python\)"):
+    with pytest.raises(UsageError, match=r"no language pack 'pyhton'; did you mean 'python'\? \(known: python\b"):
         load("pyhton")
 
 
