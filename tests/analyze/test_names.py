@@ -86,3 +86,8 @@ def edges_of(source: str, language: str) -> set[tuple[int, int, str, str]]:
 def test_an_import_by_path_goes_by_its_last_part() -> None:
     source = 'import "math/rand"\nvar x = rand.Intn(3)\n'
     assert edges_of(source, "go") == {(1, 2, "rand", "flow")}
+
+
+def test_a_call_is_a_use_of_a_name_that_else_is_ignored() -> None:
+    source = "func (a A) size() int {\n\treturn a.n\n}\nvar x = b.size()\nvar y = b.size\n"
+    assert edges_of(source, "go") == {(1, 2, "a", "flow"), (1, 4, "size", "call")}
