@@ -3,6 +3,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from codeblock.analyze.analyze import analyze_code
 from codeblock.analyze.deadline import Deadline
 from codeblock.analyze.items import build_items
 from codeblock.analyze.lines import Lines
@@ -75,3 +76,18 @@ def test_frames_hold_what_runs_at_once():
     )
     names = [{n.decode() for n, frame in zip(program.names, program.frame_of, strict=True) if frame == i} for i in range(3)]
     assert names == [{"a", "f"}, {"x", "b", "y", "C", "c", "g"}, {"self", "d"}]
+
+
+def edges_of(source: str, language: str) -> set[tuple[int, int, str, str]]:
+    analysis = analyze_code(source, language)
+    return {(analysis.items[e.source].line, analysis.items[e.target].line, e.variable, e.kind.value) for e in analysis.edges}
+
+
+def test_an_import_by_path_goes_by_its_last_part() -> None:
+    source = 'import "math/rand"\nvar x = rand.Intn(3)\n'
+    assert edges_of(source, "go") == {(1, 2, "rand", "flow")}
+
+
+def test_a_call_is_a_use_of_a_name_that_else_is_ignored() -> None:
+    source = "func (a A) size() int {\n\treturn a.n\n}\nvar x = b.size()\nvar y = b.size\n"
+    assert edges_of(source, "go") == {(1, 2, "a", "flow"), (1, 4, "size", "call")}

@@ -143,6 +143,8 @@ def _roles(parsed: Parsed) -> tuple[dict[int, int], dict[int, tuple[int, int, in
         role = sum(_ROLES[word] for word in name.split("."))
         for start in starts:
             roles[start] = roles[start] | role if start in roles else role
+    for start in parsed.names.get("call", ()):
+        roles[start] &= ~Role.IGNORE
     for name, nodes in parsed.captures.items():
         if name.startswith("attr"):
             role = sum(_ROLES[word] for word in name.split("."))

@@ -247,6 +247,7 @@ class ProgramBuilder:
                 frame.instructions.append((_USE, item, mention, role))
                 self._define(frame, item, mention, role)
             return
+        name = name[name.rfind(b"/") + 1 :]  # what is imported by a path goes by its last part
         if role & _OUTER:
             frame, scope = self._around(scope)
         if role & _REDIRECT:

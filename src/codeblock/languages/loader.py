@@ -19,9 +19,9 @@ Definitions, on the identifier: ``@def`` and any of these after it, as in ``@def
     without a value · ``now`` at its own position, not at the end of the item · ``walrus`` the same, outside comprehensions ·
     ``del``, ``global``, ``nonlocal``. ``@delay``: a ``now`` or ``walrus`` that begins where this node does happens where it ends
 Uses
-    every identifier but definitions and ``@ignore`` · ``@mut`` base of an attribute or element store · ``@call`` the called name
-    · ``@outer`` evaluated in the scope around the function, class or comprehension · ``@attr.def``, ``@attr.def.read``,
-    ``@attr.mut``, ``@attr.call`` the whole of ``receiver.name``, which else is a use
+    every identifier but definitions and ``@ignore`` · ``@mut`` base of an attribute or element store · ``@call`` the called name,
+    a use even where it is ``@ignore`` · ``@outer`` evaluated in the scope around the function, class or comprehension ·
+    ``@attr.def``, ``@attr.def.read``, ``@attr.mut``, ``@attr.call`` the whole of ``receiver.name``, which else is a use
 Flow
     ``@flow.branch``, ``@flow.switch`` (falls through, break leaves it), ``@flow.cases`` (break leaves it) with ``@flow.alt``
     and ``@flow.alt.total`` (taken when no other is) · ``@flow.for`` (the header's uses run once), ``@flow.while`` (each turn),
