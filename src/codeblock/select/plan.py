@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from codeblock.config import SelectSettings
-from codeblock.errors import UsageError, nearest
+from codeblock.errors import DataError, UsageError, nearest
 from codeblock.select.budget import allowance, choose, shares, steps
 from codeblock.select.priority import item_scores
 from codeblock.select.proposal import NEVER, Candidates, Proposal, Strategy, generator
@@ -59,6 +59,7 @@ def plan(samples: Iterable[tuple[int, ScoredSample]], settings: SelectSettings, 
 
     Raises:
         UsageError: the strategy does not exist.
+        DataError: nothing fits into the budget.
         StoreError: the temporary files cannot be written.
     """
     propose = strategy(settings.strategy)
@@ -73,7 +74,10 @@ def plan(samples: Iterable[tuple[int, ScoredSample]], settings: SelectSettings, 
             prose.add(n, steps(_prose(proposal, sample)))
             response_tokens += len(sample.nll)
         for_code, for_prose = shares(allowance(response_tokens, settings), code.total, prose.total, settings.prose_fraction)
-        return Plan(settings, code.cut(for_code), prose.cut(for_prose))
+        made = Plan(settings, code.cut(for_code), prose.cut(for_prose))
+    if code.total + prose.total > 0 == code.spent + prose.spent:
+        raise DataError(f"no row has a supervised token under a budget of {settings.budget:g}: not even the first choice fits")
+    return made
 
 
 def apply(plan: Plan, n: int, sample: ScoredSample, eos_share: float) -> Selection:
