@@ -254,8 +254,9 @@ def test_a_budget_for_nothing_is_an_error(finished: Path, tmp_path: Path) -> Non
     before = tree(finished)
     codeblock("select", "--reuse", finished, "--budget", 1e-9, code=1)
     assert tree(finished) == before, "what was there is as it was"
-    refused = codeblock("select", "--reuse", finished, "--budget", 1, "--scope", "sample", "--out", tmp_path / "few", code=1)
-    assert "none of 25 rows has a supervised token under a budget of 1: no_supervised_token 22" in refused
+    each = "--budget", 1.5, "--scope", "sample", "--prose-fraction", 0, "--out", tmp_path / "few"
+    refused = codeblock("select", "--reuse", finished, *each, code=1)
+    assert "none of 25 rows has a supervised token under a budget of 1.5: no_supervised_token 2" in refused
 
 
 def test_a_directory_of_something_else_is_left_alone(finished: Path, data: Path, tiny_model: Path, tmp_path: Path) -> None:

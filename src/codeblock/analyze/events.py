@@ -13,7 +13,7 @@ from codeblock.spans import ByteSpan
 class ScopeKind:
     """Who sees the names of a scope."""
 
-    ROOT, FN, LAMBDA, CLASS, MEMBERS, COMP, BLOCK = range(7)
+    ROOT, FN, SEALED, LAMBDA, CLASS, MEMBERS, COMP, BLOCK = range(8)
 
 
 class Rank:
@@ -58,6 +58,7 @@ CLAUSE_OF: dict[int, frozenset[int]] = {
 
 SCOPES = {
     "scope.fn": ScopeKind.FN,
+    "scope.sealed": ScopeKind.SEALED,
     "scope.lambda": ScopeKind.LAMBDA,
     "scope.class": ScopeKind.CLASS,
     "scope.members": ScopeKind.MEMBERS,
@@ -69,7 +70,7 @@ LOOPS = {"flow.for": LoopKind.FOR, "flow.while": LoopKind.WHILE, "flow.do": Loop
 _RANKS = {
     **{name: Rank.CLAUSE if op in CLAUSE_OF else Rank.JUMP if op in JUMPS else Rank.CONSTRUCT for name, op in OPENS.items()},
     **{
-        name: Rank.SCOPE if kind in (ScopeKind.FN, ScopeKind.CLASS, ScopeKind.MEMBERS) else Rank.INNER_SCOPE
+        name: Rank.SCOPE if kind in (ScopeKind.FN, ScopeKind.SEALED, ScopeKind.CLASS, ScopeKind.MEMBERS) else Rank.INNER_SCOPE
         for name, kind in SCOPES.items()
     },
     "outer": Rank.OUTER,

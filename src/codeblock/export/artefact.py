@@ -14,7 +14,7 @@ import numpy as np
 
 from codeblock import __version__
 from codeblock.config import SelectSettings
-from codeblock.errors import StoreError
+from codeblock.errors import DataError, StoreError
 from codeblock.export.card import card
 from codeblock.export.labels import label_columns, labels_hash
 from codeblock.export.recipes import render_recipes
@@ -108,6 +108,10 @@ def write_selection(
         check_stages(root)
         numbered = (pair for index in range(count) for pair in enumerate(_scored(root, index), first[index]))
         made = plan(((n, sample) for n, sample in numbered if sample is not None), settings, root)
+        if made.nothing:
+            raise DataError(
+                f"no row has a supervised token under a budget of {settings.budget:g}: not even the first choice fits"
+            )
     if begin is not None:
         begin()
     if made is not None:

@@ -117,7 +117,7 @@ def _options(first: str, *others: str) -> list[str]:
 CAPTURES = frozenset(
     [
         *(f"item{kind}" for kind in ("", ".header", ".definition", ".docstring", ".absorb")),
-        *(f"scope.{kind}" for kind in ("fn", "lambda", "class", "members", "comp", "block")),
+        *(f"scope.{kind}" for kind in ("fn", "sealed", "lambda", "class", "members", "comp", "block")),
         *_options(
             "def", "outer", "var", "hoist", "set", "reuse", "read", "declare", "walrus", "now", "del", "global", "nonlocal"
         ),

@@ -9,7 +9,8 @@ Items
     ``@item.docstring`` a string that stands as a statement · ``@item.absorb`` no item after all, part of the one around it ·
     ``@comment`` · ``@body`` the node that holds the statements of a header
 Scopes
-    ``@scope.fn`` a function, whose body runs later · ``@scope.lambda`` a function that is evaluated in place, also where it is a
+    ``@scope.fn`` a function, whose body runs later · ``@scope.sealed`` one that sees nothing around it but what is ``outer`` or
+    ``hoist`` · ``@scope.lambda`` a function that is evaluated in place, also where it is a
     ``@scope.fn`` too · ``@scope.class`` names that nested functions do not see · ``@scope.members`` a class whose names they do
     see, with or without its receiver · ``@scope.comp``, ``@scope.block``
 Definitions, on the identifier: ``@def`` and any of these after it, as in ``@def.outer.hoist``

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from codeblock.config import SelectSettings
-from codeblock.errors import DataError, UsageError, nearest
+from codeblock.errors import UsageError, nearest
 from codeblock.select.budget import allowance, choose, shares, steps
 from codeblock.select.priority import item_scores
 from codeblock.select.proposal import NEVER, Candidates, Proposal, Strategy, generator
@@ -28,11 +28,13 @@ class Plan:
         settings: that it was made with.
         code: where the choice of code ends; None with ``scope="sample"``, where each sample has a budget of its own.
         prose: where the choice of prose ends; likewise.
+        nothing: whether not even the first choice fits into the common budget.
     """
 
     settings: SelectSettings
     code: Cut | None = None
     prose: Cut | None = None
+    nothing: bool = False
 
 
 def strategy(name: str) -> Strategy:
@@ -59,7 +61,6 @@ def plan(samples: Iterable[tuple[int, ScoredSample]], settings: SelectSettings, 
 
     Raises:
         UsageError: the strategy does not exist.
-        DataError: nothing fits into the budget.
         StoreError: the temporary files cannot be written.
     """
     propose = strategy(settings.strategy)
@@ -74,10 +75,8 @@ def plan(samples: Iterable[tuple[int, ScoredSample]], settings: SelectSettings, 
             prose.add(n, steps(_prose(proposal, sample)))
             response_tokens += len(sample.nll)
         for_code, for_prose = shares(allowance(response_tokens, settings), code.total, prose.total, settings.prose_fraction)
-        made = Plan(settings, code.cut(for_code), prose.cut(for_prose))
-    if code.total + prose.total > 0 == code.spent + prose.spent:
-        raise DataError(f"no row has a supervised token under a budget of {settings.budget:g}: not even the first choice fits")
-    return made
+        cuts = code.cut(for_code), prose.cut(for_prose)
+        return Plan(settings, *cuts, nothing=code.total + prose.total > 0 == code.spent + prose.spent)
 
 
 def apply(plan: Plan, n: int, sample: ScoredSample, eos_share: float) -> Selection:
