@@ -37,6 +37,7 @@ _as_item: Callable[[Any], CodeItem] = partial(tuple.__new__, CodeItem)
 _BODY, _ERROR, _ITEM, _MISSING, _LEAVE = range(5)  # also the order, outermost first, of nodes with the same interval
 _Entry = tuple[int, int, int, str, ItemKind]  # start, -end, one of the above, kind of node, kind of item
 _NO_REGION = -1
+_LAST = 1 << 62  # behind every position
 _CHECK_EVERY = 1 << 14  # bytes
 
 
@@ -88,7 +89,8 @@ def build_items(parsed: Parsed, segment: int, base: int, deadline: Deadline) -> 
             kind, node, parent = region.kind, region.node, region.parent
         else:
             kind, node, parent = _DAMAGE, "ERROR", damaged[index]
-        while parent != _NO_REGION and parent not in position:
+        # nor is what begins behind it the parent of an item, as in ``if a; then b; fi && c``
+        while parent != _NO_REGION and position.get(parent, _LAST) >= base + len(parents):
             parent = regions[parent].parent
         kinds.append(kind)
         nodes.append(node)
