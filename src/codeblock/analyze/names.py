@@ -24,7 +24,8 @@ _USE, _DEFINE, _LOOP, _END = Op.USE, Op.DEFINE, Op.LOOP, Op.END
 _FN, _LAMBDA, _CLASS, _MEMBERS = ScopeKind.FN, ScopeKind.LAMBDA, ScopeKind.CLASS, ScopeKind.MEMBERS
 _COMP, _BLOCK = ScopeKind.COMP, ScopeKind.BLOCK
 _ATTR, _DECLARE, _DEF, _GLOBAL, _HOIST = Role.ATTR, Role.DECLARE, Role.DEF, Role.GLOBAL, Role.HOIST
-_IGNORE, _MUT, _OUTER, _READ, _REUSE, _SET, _VAR = Role.IGNORE, Role.MUT, Role.OUTER, Role.READ, Role.REUSE, Role.SET, Role.VAR
+_IGNORE, _LOCAL, _MUT, _OUTER, _READ = Role.IGNORE, Role.LOCAL, Role.MUT, Role.OUTER, Role.READ
+_REUSE, _SET, _VAR = Role.REUSE, Role.SET, Role.VAR
 _NOT_CALL, _REDIRECT, _USED = ~Role.CALL, Role.GLOBAL | Role.NONLOCAL, Role.READ | Role.DEL
 _AT_ONCE, _UNDECLARED, _SKIPS = Role.WALRUS | Role.NOW, Role.SET | Role.DEL, Role.VAR | Role.WALRUS
 
@@ -278,7 +279,7 @@ class ProgramBuilder:
 
     def _declare(self, scope: int, name: bytes, role: int) -> int:
         """Declare a name where its role says; return the scope from which it is resolved."""
-        if role & _UNDECLARED:
+        if role & _UNDECLARED and not role & _LOCAL:
             return scope
         if role & _REUSE:
             around = scope
