@@ -170,7 +170,7 @@ class _Run:
         if word is None:
             return set()
         members = {e.variable for e in self._analysis.edges if re.search(rf"\W{re.escape(word[0])}$", e.variable)}
-        return {word[0], *members}
+        return {word[0], word[0].lstrip("@$"), *members}  # the sign may be no part of the name
 
     def _describe(self, number: int | None) -> str:
         label = next((label for label, labelled in self.labels.items() if labelled == number), None)
