@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -144,6 +145,12 @@ def _roles(parsed: Parsed) -> tuple[dict[int, int], dict[int, tuple[int, int, in
         role = sum(_ROLES[word] for word in name.split("."))
         for start in starts:
             roles[start] = roles[start] | role if start in roles else role
+    assigned = sorted(parsed.captures.get("assign", ()))
+    ignored = sorted(parsed.names.get("ignore", ())) if assigned else []
+    for start, end in assigned:
+        for n in range(bisect_right(ignored, start), bisect_left(ignored, end)):
+            if roles[ignored[n]] == Role.IGNORE:
+                roles[ignored[n]] = Role.DEF | Role.SET
     for start in parsed.names.get("call", ()):
         roles[start] &= ~Role.IGNORE
     for name, nodes in parsed.captures.items():

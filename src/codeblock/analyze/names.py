@@ -24,7 +24,8 @@ _USE, _DEFINE, _LOOP, _END = Op.USE, Op.DEFINE, Op.LOOP, Op.END
 _FN, _SEALED, _LAMBDA, _CLASS, _MEMBERS = ScopeKind.FN, ScopeKind.SEALED, ScopeKind.LAMBDA, ScopeKind.CLASS, ScopeKind.MEMBERS
 _COMP, _BLOCK = ScopeKind.COMP, ScopeKind.BLOCK
 _ATTR, _DECLARE, _DEF, _GLOBAL, _HOIST = Role.ATTR, Role.DECLARE, Role.DEF, Role.GLOBAL, Role.HOIST
-_IGNORE, _MUT, _OUTER, _READ, _REUSE, _SET, _VAR = Role.IGNORE, Role.MUT, Role.OUTER, Role.READ, Role.REUSE, Role.SET, Role.VAR
+_IGNORE, _LOCAL, _MUT, _OUTER, _READ = Role.IGNORE, Role.LOCAL, Role.MUT, Role.OUTER, Role.READ
+_REUSE, _SET, _VAR = Role.REUSE, Role.SET, Role.VAR
 _NOT_CALL, _REDIRECT, _USED = ~Role.CALL, Role.GLOBAL | Role.NONLOCAL, Role.READ | Role.DEL
 _AT_ONCE, _UNDECLARED, _SKIPS = Role.WALRUS | Role.NOW, Role.SET | Role.DEL, Role.VAR | Role.WALRUS
 
@@ -161,7 +162,8 @@ class ProgramBuilder:
         for scope, name in self._assigned:
             if self._resolve(scope, name) < 0:
                 self._declared[0][name] = -1
-                self._hoisted.add(self._mentions[scope, name])  # wherever it is assigned to, everybody may see it
+                if self._frame_of[scope]:
+                    self._hoisted.add(self._mentions[scope, name])  # assigned to in a function, for everybody to see
         variables = [self._resolve(scope, name) for scope, name in self._mentions]
         self._deadline.check()
         for index, mentions in enumerate(self._loop_mentions):
@@ -281,7 +283,7 @@ class ProgramBuilder:
 
     def _declare(self, scope: int, name: bytes, role: int) -> int:
         """Declare a name where its role says; return the scope from which it is resolved."""
-        if role & _UNDECLARED:
+        if role & _UNDECLARED and not role & _LOCAL:
             return scope
         if role & _REUSE:
             around = scope
@@ -329,7 +331,11 @@ class ProgramBuilder:
             if redirects and redirects.get((scope, name), 0) & _GLOBAL:
                 scope, sealed = 0, False
             kind = kinds[scope]
-            if name in declared[scope] and not (crossed and kind == _CLASS) and not (sealed and (scope, name) not in self._public):
+            if (
+                name in declared[scope]
+                and not (crossed and kind == _CLASS)
+                and not (sealed and (scope, name) not in self._public)
+            ):
                 return self._variable(scope, name)
             crossed = crossed or kind in (_FN, _SEALED, _LAMBDA)
             sealed = sealed or kind == _SEALED
