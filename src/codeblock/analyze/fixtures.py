@@ -60,7 +60,8 @@ class Case:
 
 def cases(name: str) -> list[Case]:
     """All cases of a pack's fixtures."""
-    return [case for file, text in fixtures(name) for case in _parse(file, text, load(name).comment)]
+    language = load(name)
+    return [case for file, text in fixtures(name) for case in _parse(file, text, language.comment, language.preamble)]
 
 
 def check_case(language: str, case: Case) -> list[Fault]:
@@ -79,7 +80,7 @@ def check_case(language: str, case: Case) -> list[Fault]:
     return faults
 
 
-def _parse(file: str, text: str, comment: str) -> list[Case]:
+def _parse(file: str, text: str, comment: str, preamble: str) -> list[Case]:
     found: list[Case] = []
     caret = re.compile(rf"\s*{re.escape(comment)}\s*(\^|<-)(.*)")
     title = re.compile(rf"{re.escape(comment)} --- (.*)")
@@ -88,7 +89,7 @@ def _parse(file: str, text: str, comment: str) -> list[Case]:
 
     def finish() -> None:
         if kept.strip():
-            found.append(Case(file, first, name, kept, tuple(assertions)))
+            found.append(Case(file, first, name, preamble + kept, tuple(assertions)))
 
     for number, line in enumerate(text.splitlines(keepends=True), 1):
         if match := title.match(line):
@@ -97,7 +98,7 @@ def _parse(file: str, text: str, comment: str) -> list[Case]:
         elif match := caret.match(line):
             body = kept[above:]
             column = match.start(1) if match[1] == "^" else len(body) - len(body.lstrip())
-            offset = len(kept[: above + column].encode())
+            offset = len((preamble + kept[: above + column]).encode())
             clauses = tuple(clause.strip() for clause in match[2].split(";"))
             assertions.append(Assertion(number, offset, clauses))
         else:

@@ -267,8 +267,9 @@ class ProgramBuilder:
         mention = self._mention(scope, name)
         self._define(frame, item, mention, role, position if role & _AT_ONCE else None)
         if self._kinds[scope] == _CLASS:
-            self._declared[scope].setdefault(b"." + name, -1)
-            self._define(frame, item, self._mention(scope, b"." + name), role | _ATTR)
+            member = b"." + name.lstrip(b"$")  # a sign of variables is no part of a member's name
+            self._declared[scope].setdefault(member, -1)
+            self._define(frame, item, self._mention(scope, member), role | _ATTR)
 
     def _define(self, frame: _Frame, item: int, mention: int, role: int, position: int | None = None) -> None:
         """Let a definition happen, at a position of its item or at its end."""

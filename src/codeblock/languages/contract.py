@@ -83,6 +83,7 @@ class Tables(_Table):
     aliases: tuple[str, ...]
     endings: tuple[str, ...]
     comment: str
+    preamble: str = ""
     queries: tuple[str, ...] = ("codeblock.scm",)
     grammar: Grammar
     detect: Detect

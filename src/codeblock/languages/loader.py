@@ -88,6 +88,7 @@ class Language:
         members: each finds what may be a member, its name as group 1; an identifier must begin there.
         verbs: per word that says what its statement does, the capture that this is.
         comment: what begins a comment to the end of the line.
+        preamble: what stands before the code of every fixture.
     """
 
     name: str
@@ -110,6 +111,7 @@ class Language:
     members: tuple[re.Pattern[bytes], ...]
     verbs: dict[bytes, str]
     comment: str
+    preamble: str
 
 
 @cache
@@ -163,6 +165,7 @@ def load(name: str) -> Language:
         members=tuple(re.compile(re.escape(prefix.encode()) + rb"(#?[\w\x80-\xff]+)") for prefix in pack.data_flow.members),
         verbs={word.encode(): what for word, what in pack.data_flow.verbs.items()},
         comment=pack.comment,
+        preamble=pack.preamble,
     )
 
 
