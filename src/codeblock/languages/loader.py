@@ -7,7 +7,8 @@ vocabulary:
 Items
     ``@item`` a simple statement · ``@item.header`` a compound statement or clause · ``@item.definition`` a function or class ·
     ``@item.docstring`` a string that stands as a statement · ``@item.absorb`` no item after all, part of the one around it ·
-    ``@comment`` · ``@body`` the node that holds the statements of a header, ``@body.run`` each of its statements if none does
+    ``@comment`` · ``@body`` the node that holds the statements of a header; or ``@body.run`` a token behind which they
+    stand, up to the next ``@flow.alt`` or the end of its parent
 Scopes
     ``@scope.fn`` a function, whose body runs later · ``@scope.lambda`` a function that is evaluated in place · ``@scope.class``
     names that nested functions do not see · ``@scope.members`` a class whose names they do see, with or without its receiver ·
