@@ -10,7 +10,7 @@ from typing import Any
 
 from codeblock.analyze.fences import scan
 from codeblock.languages import languages, resolve_alias
-from codeblock.languages.loader import tables
+from codeblock.languages.loader import base, tables
 
 CORPORA = ("neetcode", "exercism", "mbxp", "mceval")
 
@@ -37,10 +37,13 @@ def _fences(folder: Path) -> Iterator[tuple[str, str]]:
 def _exercises(folder: Path) -> Iterator[tuple[str, str]]:
     known = {ending: name for name in languages() for ending in tables(name).endings}
     for path in sorted(folder.glob("*.jsonl.gz")):
+        own = resolve_alias(path.name.removesuffix(".jsonl.gz"))
         for row in rows(path):
             for part in ("solution", "stub", "tests"):
                 for name, text in (row[part] or {}).items():
                     language = known.get(Path(name).suffix)
+                    if language is not None and own is not None and language == base(own):  # a header of C++
+                        language = own
                     if language is not None and text:
                         yield language, text
 

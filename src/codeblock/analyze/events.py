@@ -14,7 +14,7 @@ from codeblock.spans import ByteSpan
 class ScopeKind:
     """Who sees the names of a scope."""
 
-    ROOT, FN, LAMBDA, CLASS, MEMBERS, COMP, BLOCK = range(7)
+    ROOT, FN, SEALED, LAMBDA, CLASS, MEMBERS, COMP, BLOCK = range(8)
 
 
 class Rank:
@@ -59,6 +59,7 @@ CLAUSE_OF: dict[int, frozenset[int]] = {
 
 SCOPES = {
     "scope.fn": ScopeKind.FN,
+    "scope.sealed": ScopeKind.SEALED,
     "scope.lambda": ScopeKind.LAMBDA,
     "scope.class": ScopeKind.CLASS,
     "scope.members": ScopeKind.MEMBERS,
@@ -70,7 +71,7 @@ LOOPS = {"flow.for": LoopKind.FOR, "flow.while": LoopKind.WHILE, "flow.do": Loop
 _RANKS = {
     **{name: Rank.CLAUSE if op in CLAUSE_OF else Rank.JUMP if op in JUMPS else Rank.CONSTRUCT for name, op in OPENS.items()},
     **{
-        name: Rank.SCOPE if kind in (ScopeKind.FN, ScopeKind.CLASS, ScopeKind.MEMBERS) else Rank.INNER_SCOPE
+        name: Rank.SCOPE if kind in (ScopeKind.FN, ScopeKind.SEALED, ScopeKind.CLASS, ScopeKind.MEMBERS) else Rank.INNER_SCOPE
         for name, kind in SCOPES.items()
     },
     "outer": Rank.OUTER,
@@ -115,6 +116,11 @@ def read_events(parsed: Parsed, owners: Sequence[tuple[ByteSpan, int]]) -> Event
     for name, rank in _RANKS.items():
         for start, end in captures.get(name, ()):
             nodes.setdefault((start, -end, rank), name)
+    for start, end in captures.get(
+        "scope.lambda", ()
+    ):  # a pack says of all functions what they are, and of some that they are this
+        if nodes.get((start, -end, Rank.SCOPE)) == "scope.fn":
+            del nodes[start, -end, Rank.SCOPE]
     ordered: list[Event] = [(start, minus_end, rank, name) for (start, minus_end, rank), name in nodes.items()]
     rank, ignore = Rank.NAME, Role.IGNORE
     spans = iter(owners)

@@ -37,7 +37,7 @@ _as_item: Callable[[Any], CodeItem] = partial(tuple.__new__, CodeItem)
 _BODY, _ERROR, _ITEM, _MISSING, _LEAVE = range(5)  # also the order, outermost first, of nodes with the same interval
 _Entry = tuple[int, int, int, str, ItemKind]  # start, -end, one of the above, kind of node, kind of item
 _NO_REGION = -1
-_LAST = 1 << 62  # behind every position
+_LAST = 1 << 62  # behind every item
 _CHECK_EVERY = 1 << 14  # bytes
 
 
@@ -89,8 +89,8 @@ def build_items(parsed: Parsed, segment: int, base: int, deadline: Deadline) -> 
             kind, node, parent = region.kind, region.node, region.parent
         else:
             kind, node, parent = _DAMAGE, "ERROR", damaged[index]
-        # nor is what begins behind it the parent of an item, as in ``if a; then b; fi && c``
-        while parent != _NO_REGION and position.get(parent, _LAST) >= base + len(parents):
+        # what has no bytes before this, as the statement `match a {}.b()` around its `match`, is no header of it
+        while parent != _NO_REGION and position.get(parent, _LAST) - base >= len(depths):
             parent = regions[parent].parent
         kinds.append(kind)
         nodes.append(node)
@@ -227,7 +227,7 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
                     and in_body
                     and owner != _NO_REGION
                     and not inside
-                    and _is_inline(parsed, start, body_start, around[-1][0])
+                    and _is_inline(parsed, kind, start, body_start, around[-1][0])
                 ):
                     regions[owner].kind = _INLINE
                     inline_end, inside = around[-1][0], True
@@ -261,12 +261,13 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
     return regions, orphans
 
 
-def _is_inline(parsed: Parsed, offset: int, start: int, end: int) -> bool:
+def _is_inline(parsed: Parsed, kind: ItemKind, offset: int, start: int, end: int) -> bool:
     """Whether a body whose first statement is at the offset stands on its header's line.
 
-    A body that begins with its statement does so as a whole (``if x: y``, however long y is); one in brackets may go on below.
+    A body that begins with a simple statement does so as a whole (``if x: y``, however long y is); one in brackets, or one that
+    is another compound statement (``else if``), may go on below.
     """
-    if start < offset and parsed.lines.of(offset) != parsed.lines.of(end - 1):
+    if (start < offset or kind is not _SIMPLE) and parsed.lines.of(offset) != parsed.lines.of(end - 1):
         return False
     spans = parsed.spans
     content = spans[0 if len(spans) == 1 else bisect_right(spans, offset, key=lambda span: span.start) - 1].start

@@ -99,8 +99,11 @@ def _parse_fence(source: bytes, lines: Lines, fence: Fence, deadline: Deadline) 
     if not text:
         return None
     if not fence.info:
-        best = _likeliest(source, lines, fence.spans, [load(name) for name in languages()], deadline)
-        return best if best is not None and _is_code(best) and not _is_session(text, best.language) else None
+        candidates = [load(name) for name in languages()]
+        if any(_is_session(text, language) for language in candidates):
+            return None
+        best = _likeliest(source, lines, fence.spans, candidates, deadline)
+        return best if best is not None and _is_code(best) else None
     name = resolve_alias(fence.info)
     if name is None or _is_session(text, load(name)):
         return None

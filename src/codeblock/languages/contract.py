@@ -83,6 +83,7 @@ class Tables(_Table):
     aliases: tuple[str, ...]
     endings: tuple[str, ...]
     comment: str
+    queries: tuple[str, ...] = ("codeblock.scm",)
     grammar: Grammar
     detect: Detect
     tokens: Tokens
@@ -118,7 +119,7 @@ def _options(first: str, *others: str) -> list[str]:
 CAPTURES = frozenset(
     [
         *(f"item{kind}" for kind in ("", ".header", ".definition", ".docstring", ".absorb")),
-        *(f"scope.{kind}" for kind in ("fn", "lambda", "class", "members", "comp", "block")),
+        *(f"scope.{kind}" for kind in ("fn", "sealed", "lambda", "class", "members", "comp", "block")),
         *_options(
             "def",
             "outer",
@@ -191,31 +192,37 @@ def check_kinds(tables: Tables, text: str, grammar: tree_sitter.Language) -> lis
     ]
 
 
-def check_query(text: str, grammar: tree_sitter.Language) -> list[Fault]:
-    """Check that a query compiles, and that each pattern has one capture, a known one, and no predicate."""
+def check_query(file: str, text: str, grammar: tree_sitter.Language) -> list[Fault]:
+    """Check that a query compiles, and that each pattern has one capture, a known one, and no predicate.
+
+    Args:
+        file: its name.
+        text: the query.
+        grammar: that it is for.
+    """
     kinds = {grammar.node_kind_for_id(i) or "" for i in range(grammar.node_kind_count)}
     fields = {grammar.field_name_for_id(i) or "" for i in range(1, grammar.field_count + 1)}
     try:
         query = tree_sitter.Query(grammar, text)
     except tree_sitter.QueryError as error:
-        return [_query_fault(str(error), kinds, fields)]
-    return list(_pattern_faults(query, text.encode()))
+        return [_query_fault(file, str(error), kinds, fields)]
+    return list(_pattern_faults(file, query, text.encode()))
 
 
-def _pattern_faults(query: tree_sitter.Query, source: bytes) -> Iterator[Fault]:
+def _pattern_faults(file: str, query: tree_sitter.Query, source: bytes) -> Iterator[Fault]:
     for pattern in range(query.pattern_count):
         start = query.start_byte_for_pattern(pattern)
         own = re.sub(rb'"(?:[^"\\]|\\.)*"', b'""', source[start : query.end_byte_for_pattern(pattern)])
         own = re.sub(rb"(?m);.*$", b"", own).decode()
         line = source.count(b"\n", 0, start) + 1
         if "#" in own:
-            yield Fault("codeblock.scm", line, "a predicate: the engine runs none")
+            yield Fault(file, line, "a predicate: the engine runs none")
         captures: list[str] = re.findall(r"@([\w.]+)", own)
         if len(captures) != 1:
-            yield Fault("codeblock.scm", line, f"a pattern with {len(captures)} captures: Tree-sitter drops some without a word")
+            yield Fault(file, line, f"a pattern with {len(captures)} captures: Tree-sitter drops some without a word")
         for name in captures:
             if name not in CAPTURES:
-                yield Fault("codeblock.scm", line, f"unknown capture @{name}{nearest(name, CAPTURES)}")
+                yield Fault(file, line, f"unknown capture @{name}{nearest(name, CAPTURES)}")
 
 
 def _table_fault(error: Any, text: str) -> Fault:
@@ -232,13 +239,13 @@ def _table_fault(error: Any, text: str) -> Fault:
     return Fault("language.toml", line, f"{'.'.join(path)}: {error['msg'][0].lower()}{error['msg'][1:]}")
 
 
-def _query_fault(message: str, kinds: set[str], fields: set[str]) -> Fault:
+def _query_fault(file: str, message: str, kinds: set[str], fields: set[str]) -> Fault:
     """What the binding says of a query, as in ``Invalid node type at row 3, column 5: foo``."""
     place = re.search(r"row (\d+)", message)
     line = int(place[1]) + 1 if place else 0
     wrong = re.search(r": (\w+)\s*$", message)
     hint = nearest(wrong[1], fields if "field" in message else kinds) if wrong else ""
-    return Fault("codeblock.scm", line, f"{message[0].lower()}{message[1:]}{hint}")
+    return Fault(file, line, f"{message[0].lower()}{message[1:]}{hint}")
 
 
 def _line_of(text: str, what: str) -> int:

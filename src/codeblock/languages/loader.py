@@ -1,8 +1,8 @@
 """The loader of language packs: a folder of data becomes a `Language`.
 
 A pack is two files. ``language.toml`` holds tables (names, tokens, closers), ``codeblock.scm`` a Tree-sitter query whose
-captures say what a node *is*. The engine knows captures, never a language. One capture per pattern, no predicates. The
-vocabulary:
+captures say what a node *is*. The engine knows captures, never a language. A pack with a ``base`` is a variant of that pack: it
+has its tables, query files and fixtures, but for what its own files say. One capture per pattern, no predicates. The vocabulary:
 
 Items
     ``@item`` a simple statement · ``@item.header`` a compound statement or clause · ``@item.definition`` a function or class ·
@@ -10,9 +10,10 @@ Items
     ``@comment`` · ``@body`` the node that holds the statements of a header; or ``@body.run`` a token behind which they
     stand, up to the next ``@flow.alt`` or the end of its parent
 Scopes
-    ``@scope.fn`` a function, whose body runs later · ``@scope.lambda`` a function that is evaluated in place · ``@scope.class``
-    names that nested functions do not see · ``@scope.members`` a class whose names they do see, with or without its receiver ·
-    ``@scope.comp``, ``@scope.block``
+    ``@scope.fn`` a function, whose body runs later · ``@scope.sealed`` one that sees nothing around it but what is ``outer`` or
+    ``hoist`` · ``@scope.lambda`` a function that is evaluated in place, also where it is a
+    ``@scope.fn`` too · ``@scope.class`` names that nested functions do not see · ``@scope.members`` a class whose names they do
+    see, with or without its receiver · ``@scope.comp``, ``@scope.block``
 Definitions, on the identifier: ``@def`` and any of these after it, as in ``@def.outer.hoist``
     ``outer`` in the scope around, the name of a function or class · ``var`` skips block scopes · ``hoist`` visible before its
     position · ``set`` assigns without declaring; what nothing declares belongs to the whole program · ``reuse`` assigns to the
@@ -132,7 +133,7 @@ def load(name: str) -> Language:
     except ModuleNotFoundError:
         raise MissingExtraError(pack.grammar.distribution, None, f"analysing {name}") from None
     try:
-        query = tree_sitter.Query(grammar, _text(name, "codeblock.scm"))
+        query = tree_sitter.Query(grammar, "\n".join(text for _, text in _queries(name)))
     except tree_sitter.QueryError as error:
         raise UsageError(f"language pack {name!r} is faulty: run `codeblock languages check {name}` ({error})") from None
     closing = pack.closing
@@ -160,7 +161,7 @@ def load(name: str) -> Language:
         separators=frozenset(s.encode() for s in pack.items.separators),
         receiver=next(iter(pack.data_flow.members), "").encode(),
         # with a literal beginning, which is looked for as fast as memory is read, alternatives are not
-        members=tuple(re.compile(re.escape(prefix.encode()) + rb"([\w\x80-\xff]+)") for prefix in pack.data_flow.members),
+        members=tuple(re.compile(re.escape(prefix.encode()) + rb"(#?[\w\x80-\xff]+)") for prefix in pack.data_flow.members),
         verbs={word.encode(): what for word, what in pack.data_flow.verbs.items()},
         comment=pack.comment,
     )
@@ -204,14 +205,18 @@ def check(name: str) -> list[Fault]:
     if any("not installed" in fault.message for fault in faults):
         return faults
     grammar = _grammar(pack)
-    return [*faults, *check_kinds(pack, text, grammar), *check_query(_text(name, "codeblock.scm"), grammar)]
+    faults += check_kinds(pack, text, grammar)
+    return [*faults, *(fault for file, query in _queries(name) for fault in check_query(file, query, grammar))]
 
 
 def fixtures(name: str) -> list[tuple[str, str]]:
-    """Names and texts of a pack's fixtures."""
-    folder = _folders()[name].joinpath("fixtures")
+    """Names and texts of a pack's fixtures; those of its base first."""
+    folder, below = _folders()[name].joinpath("fixtures"), base(name)
     files = sorted(folder.iterdir(), key=lambda file: file.name) if folder.is_dir() else []
-    return [(f"fixtures/{file.name}", file.read_text(encoding="utf-8")) for file in files]
+    inherited = (
+        [(file if file.startswith("..") else f"../{below}/{file}", text) for file, text in fixtures(below)] if below else []
+    )
+    return [*inherited, *((f"fixtures/{file.name}", file.read_text(encoding="utf-8")) for file in files)]
 
 
 def resolve_alias(info_string: str) -> str | None:
@@ -244,7 +249,7 @@ def fingerprint() -> str:
         distribution = tables(name).grammar.distribution
         for part in (
             _text(name, "language.toml"),
-            _text(name, "codeblock.scm"),
+            *(query for _, query in _queries(name)),
             f"{distribution} {metadata.version(distribution)}",
         ):
             digest.update(f"{len(part)}:{part}".encode())
@@ -268,8 +273,34 @@ def _text(name: str, file: str) -> str:
 
 
 def _raw(name: str) -> tuple[dict[str, Any], str]:
+    """The tables of a pack over those of its base, and the text of its own."""
     text = _text(name, "language.toml")
-    return tomllib.loads(text), text
+    own = tomllib.loads(text)
+    below = own.pop("base", None)
+    return (_over(_raw(below)[0], own) if below else own), text
+
+
+def _over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    """Nested tables, where those above hide those below."""
+    both = {key: _over(below[key], value) if isinstance(value, dict) and key in below else value for key, value in above.items()}
+    return {**below, **both}
+
+
+def base(name: str) -> str | None:
+    """The pack that a pack is a variant of."""
+    return tomllib.loads(_text(name, "language.toml")).get("base")
+
+
+def _queries(name: str) -> list[tuple[str, str]]:
+    """The files that make up a pack's query, each its own or its base's."""
+    return [_find(name, file) for file in tables(name).queries]
+
+
+def _find(name: str, file: str) -> tuple[str, str]:
+    if not _folders()[name].joinpath(file).is_file() and (below := base(name)):
+        path, text = _find(below, file)
+        return (path if path.startswith("..") else f"../{below}/{path}"), text
+    return file, _text(name, file)
 
 
 def _grammar(pack: Tables) -> tree_sitter.Language:

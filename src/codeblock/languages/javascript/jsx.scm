@@ -1,0 +1,3 @@
+; JSX, in JavaScript and TSX.
+
+(jsx_attribute (property_identifier) @ignore)
