@@ -23,9 +23,9 @@ def parsed(source: str, query: str, **changes: Any) -> Parsed:
     return parse(encoded, Lines(encoded), (ByteSpan(0, len(encoded)),), language, Deadline(60))
 
 
-def test_siblings_of_a_run_are_one_node_each_parent() -> None:
-    query = "(argument_list (identifier) @body.run)"
-    assert sorted(parsed("f(a, g(b), c)\nh(d)\n", query).captures["body"]) == [(2, 12), (7, 8), (16, 17)]
+def test_a_run_is_what_stands_behind_a_token_up_to_a_clause() -> None:
+    query = '(argument_list "(" @body.run) (keyword_argument) @flow.alt'
+    assert sorted(parsed("f(a, g(b), c)\nh(d, e=1)\ni()\n", query).captures["body"]) == [(2, 12), (7, 8), (16, 17)]
 
 
 def test_a_verb_says_what_its_parent_is() -> None:

@@ -276,6 +276,7 @@ def _captures(
     nodes: dict[str, list[Captured]] = {}
     names: dict[str, list[int]] = {}
     captures: dict[str, list[Interval]] = {}
+    runs: dict[str, list[tree_sitter.Node]] = {}
     for name, captured in tree_sitter.QueryCursor(language.query).captures(tree.root_node).items():
         if cut is not None:
             captured = [node for node in captured if node.start_byte < cut]
@@ -289,23 +290,30 @@ def _captures(
                 if what is not None and node.parent is not None:
                     captures.setdefault(what, []).append((node.start_byte, node.parent.end_byte))
         elif name.endswith(".run"):
-            captures.setdefault(name.removesuffix(".run"), []).extend(_runs(captured, deadline))
+            runs[name.removesuffix(".run")] = captured
         else:
             captures.setdefault(name, []).extend([node.byte_range for node in captured])
         deadline.check()
+    clauses = {*captures.get("flow.alt", ()), *captures.get("flow.alt.total", ())}
+    for name, captured in runs.items():
+        captures.setdefault(name, []).extend(_runs(captured, clauses, deadline))
     return nodes, names, captures
 
 
-def _runs(captured: list[tree_sitter.Node], deadline: Deadline) -> list[Interval]:
-    """Each run of siblings as one interval, from the end of what stands before the first."""
-    runs: dict[int, Interval] = {}
-    for node in sorted(captured, key=lambda node: node.start_byte):  # the binding gives them in any order
-        parent, before = node.parent, node.prev_sibling
-        around = 0 if parent is None else parent.id
-        start, _ = runs.get(around, (node.start_byte if before is None else before.end_byte, 0))
-        runs[around] = start, node.end_byte
+def _runs(captured: list[tree_sitter.Node], clauses: set[Interval], deadline: Deadline) -> list[Interval]:
+    """What stands behind each of some tokens in its parent, up to a clause."""
+    runs: list[Interval] = []
+    for token in captured:
+        start = end = token.end_byte
+        for sibling in token.parent.named_children if token.parent is not None else ():
+            if sibling.start_byte >= start:
+                if sibling.byte_range in clauses:
+                    break
+                end = sibling.end_byte
+        if start < end:
+            runs.append((start, end))
         deadline.check()
-    return list(runs.values())
+    return runs
 
 
 def _damaged_at_end(damage: _Damage, source: bytes, end: int) -> bool:

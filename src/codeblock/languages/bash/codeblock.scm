@@ -5,10 +5,12 @@
 (compound_statement "{" (_) @item)
 (subshell (_) @item)
 (do_group (_) @item)
-(if_statement "then" (_) @item)
+(if_statement (_) @item)
+(if_statement condition: (_) @item.absorb)
 (elif_clause "then" (_) @item)
 (else_clause (_) @item)
-(case_item ")" (_) @item)
+(case_item (_) @item)
+(case_item value: (_) @item.absorb)
 [(if_statement) (elif_clause) (else_clause) (case_statement) (case_item)
  (for_statement) (c_style_for_statement) (while_statement)] @item.header
 (function_definition) @item.definition
@@ -22,12 +24,10 @@
 (comment) @comment
 (compound_statement "{") @body
 [(do_group) (subshell)] @body
-(if_statement "then" [(c_style_for_statement) (case_statement) (command) (compound_statement) (declaration_command)
-  (for_statement) (function_definition) (if_statement) (list) (negated_command) (pipeline) (redirected_statement) (subshell)
-  (test_command) (unset_command) (variable_assignment) (variable_assignments) (while_statement)] @body.run)
-(elif_clause "then" (_) @body.run)
-(else_clause (_) @body.run)
-(case_item ")" (_) @body.run)
+(if_statement "then" @body.run)
+(elif_clause "then" @body.run)
+(else_clause "else" @body.run)
+(case_item ")" @body.run)
 
 ; ---- scopes
 (function_definition) @scope.fn
@@ -57,9 +57,7 @@
 
 ; ---- flow
 [(if_statement) (case_statement) (list)] @flow.branch
-(if_statement "then" [(c_style_for_statement) (case_statement) (command) (compound_statement) (declaration_command)
-  (for_statement) (function_definition) (if_statement) (list) (negated_command) (pipeline) (redirected_statement) (subshell)
-  (test_command) (unset_command) (variable_assignment) (variable_assignments) (while_statement)] @flow.alt.run)
+(if_statement "then" @flow.alt.run)
 (elif_clause) @flow.alt
 (else_clause) @flow.alt.total
 (case_item) @flow.alt
