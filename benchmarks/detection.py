@@ -2,8 +2,8 @@
 
     python benchmarks/detection.py NEETCODE
 
-NEETCODE holds `articles.jsonl.gz`. Up to 200 fenced blocks of each language that has a pack are analysed again as fences without an
-info string, and as whole responses without a fence.
+NEETCODE holds `articles.jsonl.gz`. Up to 200 fenced blocks of each language that has a pack are analysed again: as fences without
+an info string, and as whole responses without a fence.
 """
 
 from __future__ import annotations
