@@ -42,7 +42,7 @@ def _exercises(folder: Path) -> Iterator[tuple[str, str]]:
             for part in ("solution", "stub", "tests"):
                 for name, text in (row[part] or {}).items():
                     language = known.get(Path(name).suffix)
-                    if own is not None and language == base(own):  # a header of C++
+                    if language is not None and own is not None and language == base(own):  # a header of C++
                         language = own
                     if language is not None and text:
                         yield language, text

@@ -155,3 +155,12 @@ PIECES = st.sampled_from(
 @given(st.lists(st.lists(PIECES, max_size=25).map("".join), max_size=3))
 def test_any_response_tiles(responses):
     check_analysis(responses, analyze(responses, seconds=60))
+
+
+def test_text_that_a_grammar_takes_for_code_is_prose_without_a_telltale() -> None:
+    assert parts("```\nhello world\nfive apples\n```\n") == [("prose", "```\nhello world\nfive apples\n```\n")]
+    assert ("bash", 'dir="$1"\ncd "$dir"\n') in parts('```\ndir="$1"\ncd "$dir"\n```\n')
+
+
+def test_a_session_of_a_shell_is_prose() -> None:
+    assert [language for language, _ in parts("```console\n$ ls\na.txt\n```\n")] == ["prose"]

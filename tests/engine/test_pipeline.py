@@ -169,7 +169,7 @@ def test_reuse_refuses_stages_that_were_not_made_together(stage: str, finished: 
     for out in (mixed, tmp_path / "out"):
         refused = codeblock("select", "--reuse", mixed, "--out", out, code=1)
         assert f"the stages in {mixed} are not those that were scored together" in refused
-        assert not (out / "manifest.json").exists()
+        assert (out / "manifest.json").exists() == (out == mixed)
 
 
 @pytest.mark.parametrize("stage", ["samples", "analysis", "scores"])
@@ -229,13 +229,15 @@ def test_a_finished_result_is_replaced_only_when_told_to(finished: Path, data: P
     other = write(tmp_path / "other.jsonl", rows(3))
     command = "--model", tiny_model, "--out", out, "--shard-rows", 8
     for wrong, said in (
-        ((other, *command), f"whose data is ['{data}'], not ['{other}']"),
+        ((other, *command), "whose data is ['pairs.jsonl'], not ['other.jsonl']"),
         ((data, *command, "--limit", 5), "whose limit is None, not 5"),
         ((data, *command, "--max-length", 40), "whose scoring max_length is None, not 40"),
     ):
         refused = codeblock("select", *wrong, code=2)
         assert f"{out} holds the result of another run, {said}: choose another --out, or replace it with --overwrite" in refused
         assert tree(out) == before
+    changed = write(tmp_path / "pairs.jsonl", rows(3))
+    assert "whose data pairs.jsonl is '" in codeblock("select", changed, *command, code=2)
     codeblock("select", data, *command, "--budget", 0.2)  # the same scores
     codeblock("select", other, *command, "--overwrite")
     assert manifest(out)["counts"]["kept"] == 3
@@ -247,8 +249,23 @@ def test_a_finished_result_is_replaced_only_when_told_to(finished: Path, data: P
 
 def test_a_budget_for_nothing_is_an_error(finished: Path, tmp_path: Path) -> None:
     refused = codeblock("select", "--reuse", finished, "--budget", 1e-9, "--out", tmp_path / "none", code=1)
-    assert "has a supervised token under a budget of 1e-09" in refused
+    assert "no row has a supervised token under a budget of 1e-09" in refused
     assert not (tmp_path / "none" / "manifest.json").exists()
+    before = tree(finished)
+    codeblock("select", "--reuse", finished, "--budget", 1e-9, code=1)
+    assert tree(finished) == before, "what was there is as it was"
+    each = "--budget", 1.5, "--scope", "sample", "--prose-fraction", 0, "--out", tmp_path / "few"
+    refused = codeblock("select", "--reuse", finished, *each, code=1)
+    assert "none of 25 rows has a supervised token under a budget of 1.5: no_supervised_token 2" in refused
+
+
+def test_a_directory_of_something_else_is_left_alone(finished: Path, data: Path, tiny_model: Path, tmp_path: Path) -> None:
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "train-99999.parquet").write_bytes(b"mine")
+    for command in ((data, "--model", tiny_model), ("--reuse", finished)):
+        refused = codeblock("select", *command, "--out", tmp_path, code=2)
+        assert f"{tmp_path} is not empty and holds no earlier run: choose another --out" in refused
+    assert (tmp_path / "data" / "train-99999.parquet").read_bytes() == b"mine"
 
 
 def test_a_length_beyond_the_models_context_changes_nothing(finished: Path, data: Path, tiny_model: Path, tmp_path: Path) -> None:

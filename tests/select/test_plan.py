@@ -45,6 +45,14 @@ def test_budgets_of_a_pool_are_nested(name: str, one: float, other: float) -> No
     assert all((a.supervised <= b.supervised).all() for a, b in zip(small, large, strict=True))
 
 
+def test_under_a_sample_budget_what_is_required_is_not_chosen_for_itself_once_something_did_not_fit() -> None:
+    nll = {b"y": 9.0, b"if": 0.001, b" x": 0.001}
+    sample = scored(TEXT, ANALYSIS, lambda token: nll.get(token, 0.01))
+    (selection,) = select([sample], budget=16, scope="sample", prose_fraction=0)
+    assert selection.verdicts is not None
+    assert selection.verdicts[2] is Verdict.REQUIRED
+
+
 @pytest.mark.parametrize("name", ["random-tokens", "top-loss"])
 def test_token_strategies_use_the_whole_budget(name: str) -> None:
     selections = select(pool(), strategy=name, budget=100)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -13,7 +14,7 @@ from codeblock.spans import ByteSpan
 class ScopeKind:
     """Who sees the names of a scope."""
 
-    ROOT, FN, LAMBDA, CLASS, MEMBERS, COMP, BLOCK = range(7)
+    ROOT, FN, SEALED, LAMBDA, CLASS, MEMBERS, COMP, BLOCK = range(8)
 
 
 class Rank:
@@ -58,6 +59,7 @@ CLAUSE_OF: dict[int, frozenset[int]] = {
 
 SCOPES = {
     "scope.fn": ScopeKind.FN,
+    "scope.sealed": ScopeKind.SEALED,
     "scope.lambda": ScopeKind.LAMBDA,
     "scope.class": ScopeKind.CLASS,
     "scope.members": ScopeKind.MEMBERS,
@@ -69,7 +71,7 @@ LOOPS = {"flow.for": LoopKind.FOR, "flow.while": LoopKind.WHILE, "flow.do": Loop
 _RANKS = {
     **{name: Rank.CLAUSE if op in CLAUSE_OF else Rank.JUMP if op in JUMPS else Rank.CONSTRUCT for name, op in OPENS.items()},
     **{
-        name: Rank.SCOPE if kind in (ScopeKind.FN, ScopeKind.CLASS, ScopeKind.MEMBERS) else Rank.INNER_SCOPE
+        name: Rank.SCOPE if kind in (ScopeKind.FN, ScopeKind.SEALED, ScopeKind.CLASS, ScopeKind.MEMBERS) else Rank.INNER_SCOPE
         for name, kind in SCOPES.items()
     },
     "outer": Rank.OUTER,
@@ -143,6 +145,12 @@ def _roles(parsed: Parsed) -> tuple[dict[int, int], dict[int, tuple[int, int, in
         role = sum(_ROLES[word] for word in name.split("."))
         for start in starts:
             roles[start] = roles[start] | role if start in roles else role
+    assigned = sorted(parsed.captures.get("assign", ()))
+    ignored = sorted(parsed.names.get("ignore", ())) if assigned else []
+    for start, end in assigned:
+        for n in range(bisect_right(ignored, start), bisect_left(ignored, end)):
+            if roles[ignored[n]] == Role.IGNORE:
+                roles[ignored[n]] = Role.DEF | Role.SET
     for start in parsed.names.get("call", ()):
         roles[start] &= ~Role.IGNORE
     for name, nodes in parsed.captures.items():

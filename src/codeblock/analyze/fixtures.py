@@ -169,7 +169,8 @@ class _Run:
         word = next((m for m in _WORD.finditer(text) if m.start() <= at < m.end()), None)
         if word is None:
             return set()
-        members = {e.variable for e in self._analysis.edges if re.search(rf"\W{re.escape(word[0])}$", e.variable)}
+        bare = re.escape(word[0].lstrip("@$"))
+        members = {e.variable for e in self._analysis.edges if re.search(rf"(^|\W){bare}$", e.variable)}
         return {word[0], *members}
 
     def _describe(self, number: int | None) -> str:

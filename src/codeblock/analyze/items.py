@@ -37,6 +37,7 @@ _as_item: Callable[[Any], CodeItem] = partial(tuple.__new__, CodeItem)
 _BODY, _ERROR, _ITEM, _MISSING, _LEAVE = range(5)  # also the order, outermost first, of nodes with the same interval
 _Entry = tuple[int, int, int, str, ItemKind]  # start, -end, one of the above, kind of node, kind of item
 _NO_REGION = -1
+_LAST = 1 << 62  # behind every item
 _CHECK_EVERY = 1 << 14  # bytes
 
 
@@ -88,7 +89,8 @@ def build_items(parsed: Parsed, segment: int, base: int, deadline: Deadline) -> 
             kind, node, parent = region.kind, region.node, region.parent
         else:
             kind, node, parent = _DAMAGE, "ERROR", damaged[index]
-        while parent != _NO_REGION and parent not in position:
+        # what has no bytes before this, as the statement `match a {}.b()` around its `match`, is no header of it
+        while parent != _NO_REGION and position.get(parent, _LAST) - base >= len(depths):
             parent = regions[parent].parent
         kinds.append(kind)
         nodes.append(node)
@@ -228,8 +230,7 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
                     and not inside
                     and _is_inline(parsed, kind, start, body_start, around[-1][0])
                 ):
-                    if regions[owner].kind is not _SIMPLE:  # a statement with a function in it stays one
-                        regions[owner].kind = _INLINE
+                    regions[owner].kind = _INLINE
                     inline_end, inside = around[-1][0], True
                 fresh = False
                 if inside:

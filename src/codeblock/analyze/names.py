@@ -21,10 +21,11 @@ _CHECK_EVERY = 1 << 12
 
 # looking a member up costs ten times as much as a global name
 _USE, _DEFINE, _LOOP, _END = Op.USE, Op.DEFINE, Op.LOOP, Op.END
-_FN, _LAMBDA, _CLASS, _MEMBERS = ScopeKind.FN, ScopeKind.LAMBDA, ScopeKind.CLASS, ScopeKind.MEMBERS
+_FN, _SEALED, _LAMBDA, _CLASS, _MEMBERS = ScopeKind.FN, ScopeKind.SEALED, ScopeKind.LAMBDA, ScopeKind.CLASS, ScopeKind.MEMBERS
 _COMP, _BLOCK = ScopeKind.COMP, ScopeKind.BLOCK
 _ATTR, _DECLARE, _DEF, _GLOBAL, _HOIST = Role.ATTR, Role.DECLARE, Role.DEF, Role.GLOBAL, Role.HOIST
-_IGNORE, _MUT, _OUTER, _READ, _REUSE, _SET, _VAR = Role.IGNORE, Role.MUT, Role.OUTER, Role.READ, Role.REUSE, Role.SET, Role.VAR
+_IGNORE, _LOCAL, _MUT, _OUTER, _READ = Role.IGNORE, Role.LOCAL, Role.MUT, Role.OUTER, Role.READ
+_REUSE, _SET, _VAR = Role.REUSE, Role.SET, Role.VAR
 _NOT_CALL, _REDIRECT, _USED = ~Role.CALL, Role.GLOBAL | Role.NONLOCAL, Role.READ | Role.DEL
 _AT_ONCE, _UNDECLARED, _SKIPS = Role.WALRUS | Role.NOW, Role.SET | Role.DEL, Role.VAR | Role.WALRUS
 
@@ -87,6 +88,7 @@ class ProgramBuilder:
         self._parents = [-1]
         self._frame_of = [0]
         self._declared: list[dict[bytes, int]] = [{}]  # names to variables; -1 until one is needed
+        self._public: set[tuple[int, bytes]] = set()  # scopes and names that sealed functions see
         self._redirects: dict[tuple[int, bytes], int] = {}  # per scope and name, a `global` or `nonlocal`
         self._mentions: dict[tuple[int, bytes], int] = {}
         self._hoisted: set[int] = set()  # mentions
@@ -137,9 +139,10 @@ class ProgramBuilder:
                 self._deadline.check()
             node_end = -minus_end
             if what in SCOPES:
-                stack.append((node_end, frame, scope, frame.loop, None, SCOPES[what] == _FN))
+                function = SCOPES[what] in (_FN, _SEALED)
+                stack.append((node_end, frame, scope, frame.loop, None, function))
                 scope = self._new_scope(SCOPES[what], scope, frame)
-                if SCOPES[what] == _FN:
+                if function:
                     frame = _Frame(len(self._frames))
                     self._frames.append(frame)
                     self._frame_of[scope] = frame.index
@@ -159,7 +162,8 @@ class ProgramBuilder:
         for scope, name in self._assigned:
             if self._resolve(scope, name) < 0:
                 self._declared[0][name] = -1
-                self._hoisted.add(self._mentions[scope, name])  # wherever it is assigned to, everybody may see it
+                if self._frame_of[scope]:
+                    self._hoisted.add(self._mentions[scope, name])  # assigned to in a function, for everybody to see
         variables = [self._resolve(scope, name) for scope, name in self._mentions]
         self._deadline.check()
         for index, mentions in enumerate(self._loop_mentions):
@@ -279,7 +283,7 @@ class ProgramBuilder:
 
     def _declare(self, scope: int, name: bytes, role: int) -> int:
         """Declare a name where its role says; return the scope from which it is resolved."""
-        if role & _UNDECLARED:
+        if role & _UNDECLARED and not role & _LOCAL:
             return scope
         if role & _REUSE:
             around = scope
@@ -292,6 +296,8 @@ class ProgramBuilder:
                 scope = self._parents[scope]
         if name not in self._declared[scope] and (scope, name) not in self._redirects:
             self._declared[scope][name] = -1
+        if role & (_OUTER | _HOIST):
+            self._public.add((scope, name))
         return scope
 
     def _member(self, frame: _Frame, scope: int, item: int, name: bytes, end: int, role: int) -> bool:
@@ -313,7 +319,7 @@ class ProgramBuilder:
 
     def _resolve(self, scope: int, name: bytes) -> int:
         """The variable that a name means in a scope, -1 if the program does not define it."""
-        crossed = False  # classes are invisible from the functions in them
+        crossed = sealed = False  # classes are invisible from the functions in them
         redirects, declared, kinds = self._redirects, self._declared, self._kinds
         if redirects:
             redirect = redirects.get((scope, name), 0)
@@ -323,11 +329,16 @@ class ProgramBuilder:
                 scope, crossed = self._parents[scope], True
         while scope >= 0:
             if redirects and redirects.get((scope, name), 0) & _GLOBAL:
-                scope = 0
+                scope, sealed = 0, False
             kind = kinds[scope]
-            if name in declared[scope] and not (crossed and kind == _CLASS):
+            if (
+                name in declared[scope]
+                and not (crossed and kind == _CLASS)
+                and not (sealed and (scope, name) not in self._public)
+            ):
                 return self._variable(scope, name)
-            crossed = crossed or kind in (_FN, _LAMBDA)
+            crossed = crossed or kind in (_FN, _SEALED, _LAMBDA)
+            sealed = sealed or kind == _SEALED
             scope = self._parents[scope]
         return -1
 

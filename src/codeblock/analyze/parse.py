@@ -126,7 +126,7 @@ def parse(source: bytes, lines: Lines, spans: Sequence[ByteSpan], language: Lang
     damage, cut = attempt.damage, attempt.cut
     core, identifiers, depth = _tokens(attempt.tree, language, damage.loose, deadline)
     unfit = damage.wide or depth > MAX_DEPTH
-    nodes, names, captures = ({}, {}, {}) if unfit else _captures(attempt.tree, language, cut, deadline)
+    nodes, names, captures = ({}, {}, {}) if unfit else _captures(attempt.tree, source, language, cut, deadline)
     return Parsed(
         source,
         lines,
@@ -269,7 +269,7 @@ def _damage(tree: tree_sitter.Tree, language: Language, deadline: Deadline) -> _
 
 
 def _captures(
-    tree: tree_sitter.Tree, language: Language, cut: int | None, deadline: Deadline
+    tree: tree_sitter.Tree, source: bytes, language: Language, cut: int | None, deadline: Deadline
 ) -> tuple[dict[str, list[Captured]], dict[str, list[int]], dict[str, list[Interval]]]:
     """Run the language's query and read its nodes off; nodes that are not of the response's own text are left out."""
     kinds = language.kinds
@@ -283,10 +283,29 @@ def _captures(
             nodes[name] = [(node.start_byte, node.end_byte, kinds[node.kind_id]) for node in captured]
         elif name.startswith(_NAME_CAPTURES):
             names[name] = [node.start_byte for node in captured]
+        elif name == "verb":
+            for node in captured:
+                what = language.verbs.get(source[node.start_byte : node.end_byte])
+                if what is not None and node.parent is not None:
+                    captures.setdefault(what, []).append((node.start_byte, node.parent.end_byte))
+        elif name.endswith(".run"):
+            captures.setdefault(name.removesuffix(".run"), []).extend(_runs(captured, deadline))
         else:
-            captures[name] = [node.byte_range for node in captured]
+            captures.setdefault(name, []).extend([node.byte_range for node in captured])
         deadline.check()
     return nodes, names, captures
+
+
+def _runs(captured: list[tree_sitter.Node], deadline: Deadline) -> list[Interval]:
+    """Each run of siblings as one interval, from the end of what stands before the first."""
+    runs: dict[int, Interval] = {}
+    for node in sorted(captured, key=lambda node: node.start_byte):  # the binding gives them in any order
+        parent, before = node.parent, node.prev_sibling
+        around = 0 if parent is None else parent.id
+        start, _ = runs.get(around, (node.start_byte if before is None else before.end_byte, 0))
+        runs[around] = start, node.end_byte
+        deadline.check()
+    return list(runs.values())
 
 
 def _damaged_at_end(damage: _Damage, source: bytes, end: int) -> bool:

@@ -63,6 +63,7 @@ class Role:
     IGNORE = 1 << 14
     ATTR = 1 << 15  # a member of a class, reached through a receiver
     REUSE = 1 << 16
+    LOCAL = 1 << 17
 
 
 class LoopKind(IntEnum):

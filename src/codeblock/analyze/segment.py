@@ -117,7 +117,8 @@ def _likeliest(
     text = _content(source, spans).decode("utf-8", "replace")
     found = {language.name: sum(t.search(text) is not None for t in language.telltales) for language in candidates}
     likely = sorted((c for c in candidates if found[c.name]), key=lambda c: -found[c.name])[:_TRIED]
-    parses = [parse(source, lines, spans, language, deadline) for language in likely or candidates]
+    likely = likely or [c for c in candidates if not c.parses_prose]
+    parses = [parse(source, lines, spans, language, deadline) for language in likely]
     size = len(text.encode().strip())
     return max(parses, key=lambda p: found[p.language.name] - _DAMAGE_WEIGHT * p.error_bytes / size, default=None)
 

@@ -55,7 +55,8 @@ def _table(reports: list[TrainerReport], supervised: int) -> Table:
 
     versions = {library: version for report in reports for library, version in report.versions.items()}
     caption = "checked with " + ", ".join(f"{library} {version}" for library, version in versions.items())
-    if stops := reports[0].trained_tokens - supervised:
+    stops = reports[0].trained_tokens - supervised
+    if stops and not reports[0].difference_count:
         caption = f"trained: {supervised:,} supervised tokens, and {stops:,} that end a turn\n{caption}"
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, caption=caption, caption_justify="left")
     for name in ("", "rows", "trained", "masked", "loss", "expected", ""):

@@ -87,7 +87,7 @@ def read(
     started = time.monotonic()
     check_inputs(paths, settings)
     names = _unique_names(paths)
-    inputs = tuple(_describe(path, name) for path, name in zip(paths, names, strict=True))
+    inputs = describe_inputs(paths)
     fingerprint = {"name": "samples", "version": _VERSION, "settings": settings.model_dump(exclude={"max_quarantined"})}
     key = shard_key(fingerprint, [part for file in inputs for part in (file.name, file.sha256)])
     shards = Shards(out)
@@ -130,6 +130,16 @@ def read(
         raise DataError(f"none of the {report.rows} rows can be used: {_top(report.quarantined + report.rejected)}; see {out}")
     shards.prune(len(done))
     return ReadReport(report, inputs)
+
+
+def describe_inputs(paths: Sequence[Path]) -> tuple[InputFile, ...]:
+    """Name, size and hash of input files.
+
+    Raises:
+        DataError: a file cannot be read.
+        UsageError: a path is given twice.
+    """
+    return tuple(_describe(path, name) for path, name in zip(paths, _unique_names(paths), strict=True))
 
 
 def check_inputs(paths: Sequence[Path], settings: ReadSettings) -> None:

@@ -16,10 +16,10 @@ import yaml
 
 from codeblock.analyze.stage import AnalyzeStage
 from codeblock.config import Recipe, build_recipe
-from codeblock.data.read import check_inputs, read
+from codeblock.data.read import check_inputs, describe_inputs, read
 from codeblock.engine.local import run_stage
 from codeblock.errors import DataError, StoreError, UsageError
-from codeblock.export.artefact import STAGES, write_manifest, write_selection
+from codeblock.export.artefact import NO_SUPERVISED_TOKEN, STAGES, check_stages, write_manifest, write_selection
 from codeblock.scoring.stage import ScoreStage
 from codeblock.select.plan import strategy
 from codeblock.store import (
@@ -82,6 +82,7 @@ def run(recipe: Recipe, watch: Watch, *, overwrite: bool = False) -> Outcome:
     scoring_facts = {**score.facts(), "scores": dict(score.fingerprint())}
     with run_lock(root):
         if not overwrite:
+            _refuse_foreign(root)
             _refuse_other(root, recipe, scoring_facts["scores"])
         _start(root)
         with watch("read") as progress:
@@ -124,10 +125,13 @@ def reselect(source: Path, out: Path, changes: Mapping[str, Any], watch: Watch, 
     recipe = build_recipe(values)
     strategy(recipe.select.strategy)
     with run_lock(out):
-        if not overwrite and (there := _scored_before(out)) and there["stages"] != scored["stages"]:
-            raise UsageError(f"{out} holds other scores than {source}: {_OVERWRITE}")
-        _start(out)
+        if not overwrite:
+            _refuse_foreign(out)
+            if (there := _scored_before(out)) and there["stages"] != scored["stages"]:
+                raise UsageError(f"{out} holds other scores than {source}: {_OVERWRITE}")
         if out.resolve() != source.resolve():
+            _start(out)
+            check_stages(source)
             _link_stages(source, out)
         # of what is in `out` now: another run may be changing `source`
         if _digests(out) != scored["stages"]:
@@ -169,13 +173,24 @@ def _refuse_other(root: Path, recipe: Recipe, scores: Mapping[str, Any]) -> None
     there = _scored_before(root)
     if there is None:
         return
-    config, new = there["config"], recipe.model_dump(mode="json")
-    differences = [("data", config["data"], new["data"])]
-    differences += [(name, value, new["read"].get(name)) for name, value in config["read"].items() if name != "max_quarantined"]
-    differences += [(f"scoring {name}", value, scores.get(name)) for name, value in there["facts"]["scores"].items()]
-    for name, old, now in differences:
-        if old != now:
-            raise UsageError(f"{root} holds the result of another run, whose {name} is {old!r}, not {now!r}: {_OVERWRITE}")
+    was, now = there["facts"]["inputs"], [asdict(file) for file in describe_inputs([Path(path) for path in recipe.data])]
+    names = [[file["name"] for file in files] for files in (was, now)]
+    differences = [
+        ("data", *names),
+        *((f"data {old['name']}", old["sha256"], new["sha256"]) for old, new in zip(was, now, strict=False)),
+    ]
+    read = recipe.read.model_dump(mode="json")
+    differences += [(name, old, read.get(name)) for name, old in there["config"]["read"].items() if name != "max_quarantined"]
+    differences += [(f"scoring {name}", old, scores.get(name)) for name, old in there["facts"]["scores"].items()]
+    for name, old, new in differences:
+        if old != new:
+            raise UsageError(f"{root} holds the result of another run, whose {name} is {old!r}, not {new!r}: {_OVERWRITE}")
+
+
+def _refuse_foreign(root: Path) -> None:
+    """Raise `UsageError` where a directory holds files and none of them are ours."""
+    if not (root / "stages").is_dir() and any(path.name != ".lock" for path in root.iterdir()):
+        raise UsageError(f"{root} is not empty and holds no earlier run: {_OVERWRITE}")
 
 
 def _start(root: Path) -> None:
@@ -186,11 +201,14 @@ def _start(root: Path) -> None:
 def _finish(root: Path, recipe: Recipe, scored: dict[str, Any], reports: Sequence[StageReport], watch: Watch) -> Outcome:
     """Select from the scores in `root`, and write the artefact."""
     with watch("select") as progress:
-        selecting, done = write_selection(root, recipe.select, chat=scored["facts"]["chat"], progress=progress)
+        selecting, done = write_selection(
+            root, recipe.select, chat=scored["facts"]["chat"], begin=lambda: _start(root), progress=progress
+        )
     if selecting.kept == 0:
         lost = selecting.rejected + Counter(scored["counts"]["quarantined"])
+        under = f"has a supervised token under a budget of {recipe.select.budget:g}"
         raise DataError(
-            f"none of {scored['counts']['rows_in']} rows has a supervised token under a budget of {recipe.select.budget:g}: "
+            f"none of {scored['counts']['rows_in']} rows {under if NO_SUPERVISED_TOKEN in lost else 'can be used'}: "
             + ", ".join(f"{reason} {count}" for reason, count in lost.most_common())
         )
     reading, rejected = scored["counts"], dict(sorted(selecting.rejected.items()))

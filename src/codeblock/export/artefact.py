@@ -14,7 +14,7 @@ import numpy as np
 
 from codeblock import __version__
 from codeblock.config import SelectSettings
-from codeblock.errors import StoreError
+from codeblock.errors import DataError, StoreError
 from codeblock.export.card import card
 from codeblock.export.labels import label_columns, labels_hash
 from codeblock.export.recipes import render_recipes
@@ -51,8 +51,25 @@ def default_eos_share(*, chat: bool, name: str) -> float:
     return 0.25 if chat and name != "full" else 1.0
 
 
+def check_stages(root: Path) -> None:
+    """Compare every stage file of a run with the hash that was written with it.
+
+    Raises:
+        StoreError: one is damaged.
+    """
+    for stage in STAGES:
+        shards = Shards(root / "stages" / stage)
+        for index, shard in enumerate(shards.all()):
+            shards.check(index, shard.key)
+
+
 def write_selection(
-    root: Path, settings: SelectSettings, *, chat: bool, progress: Callable[[int, int | None], None] | None = None
+    root: Path,
+    settings: SelectSettings,
+    *,
+    chat: bool,
+    begin: Callable[[], None] | None = None,
+    progress: Callable[[int, int | None], None] | None = None,
 ) -> tuple[StageReport, list[Done]]:
     """Select under the budget and write ``data/`` and ``annotations/``, shard by shard.
 
@@ -60,6 +77,7 @@ def write_selection(
         root: the run directory, with finished ``stages/``.
         settings: of the selection.
         chat: whether the scoring model has a chat template.
+        begin: called once it is known what to choose, before an earlier selection is touched.
         progress: called after each shard with the rows done so far and their total.
 
     Returns:
@@ -68,6 +86,7 @@ def write_selection(
     Raises:
         StoreError: stages are absent or damaged, or the results cannot be written.
         UsageError: the strategy does not exist.
+        DataError: the budget is too small for anything.
     """
     started = time.monotonic()
     strategy(settings.strategy)
@@ -83,14 +102,19 @@ def write_selection(
     target = Shards(root / "stages" / "select", root)
     found = [target.find(index, f"{key}-{index}") for index in range(count)]
     todo = [index for index in range(count) if found[index] is None]
+    first = [0, *itertools.accumulate(shard.counts.rows for shard in made_from[0])]  # number of each shard's first row
+    made = None
     if todo:
-        first = [0, *itertools.accumulate(shard.counts.rows for shard in made_from[0])]  # number of each shard's first row
-
-        for source, shards in zip(sources, made_from, strict=True):
-            for index, shard in enumerate(shards):
-                source.check(index, shard.key)
+        check_stages(root)
         numbered = (pair for index in range(count) for pair in enumerate(_scored(root, index), first[index]))
         made = plan(((n, sample) for n, sample in numbered if sample is not None), settings, root)
+        if made.nothing:
+            raise DataError(
+                f"no row has a supervised token under a budget of {settings.budget:g}: not even the first choice fits"
+            )
+    if begin is not None:
+        begin()
+    if made is not None:
         for index in todo:
             found[index] = _write_shard(target, root, index, f"{key}-{index}", made, first[index], eos_share)
             if progress is not None:

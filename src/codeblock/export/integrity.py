@@ -127,7 +127,7 @@ def check_files(directory: Path, manifest: Mapping[str, Any]) -> Integrity:
     shards = _shards(directory, manifest)
     annotated = not any(name.startswith("annotations/") for name in broken)
     found: Counter[str] = Counter(dict.fromkeys(_COUNTED if annotated else ("rows",), 0))
-    trained = tokens = 0
+    trained = tokens = longest = 0
     for path in shards:
         name = path.relative_to(directory)
         notes = _read_notes(directory / "annotations" / path.name, found) if annotated else repeat(None)
@@ -139,10 +139,11 @@ def check_files(directory: Path, manifest: Mapping[str, Any]) -> Integrity:
                 faults.add(f"{name} row {number}: {fault}")
             found["rows"] += 1
             tokens += len(row.input_ids)
+            longest = max(longest, len(row.input_ids))
             trained += int(np.count_nonzero(row.labels != IGNORED))
         if annotated and (more := sum(1 for _ in notes)):
             faults.add(f"{name} lacks {more} rows that the annotations keep")
-    total: dict[str, Any] = {**found, "labels_sha256": labels_hash(label_columns(shards))}
+    total: dict[str, Any] = {**found, "max_length": longest, "labels_sha256": labels_hash(label_columns(shards))}
     if annotated:
         total["supervised_ratio"] = ratio(found["supervised_tokens"], found["response_tokens"])
         total["supervised_ratio_pool"] = ratio(found["supervised_tokens"], found["pool_response_tokens"])

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
-from typing import Any
+from typing import Any, Literal
 
 import tree_sitter
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -40,6 +40,7 @@ class Detect(_Table):
     telltales: tuple[str, ...]
     prompts: tuple[str, ...]
     siblings: tuple[str, ...]
+    parses_prose: bool = False
 
 
 class Tokens(_Table):
@@ -69,9 +70,10 @@ class Items(_Table):
 
 
 class DataFlow(_Table):
-    """How members of a class are reached."""
+    """How members of a class are reached, and words that say what a statement does."""
 
     members: tuple[str, ...]
+    verbs: dict[str, Literal["assign", "jump.return", "jump.raise", "jump.break", "jump.continue"]] = {}
 
 
 class Tables(_Table):
@@ -117,13 +119,29 @@ def _options(first: str, *others: str) -> list[str]:
 CAPTURES = frozenset(
     [
         *(f"item{kind}" for kind in ("", ".header", ".definition", ".docstring", ".absorb")),
-        *(f"scope.{kind}" for kind in ("fn", "lambda", "class", "members", "comp", "block")),
+        *(f"scope.{kind}" for kind in ("fn", "sealed", "lambda", "class", "members", "comp", "block")),
         *_options(
-            "def", "outer", "var", "hoist", "set", "reuse", "read", "declare", "walrus", "now", "del", "global", "nonlocal"
+            "def",
+            "outer",
+            "var",
+            "hoist",
+            "set",
+            "reuse",
+            "read",
+            "declare",
+            "walrus",
+            "now",
+            "del",
+            "global",
+            "nonlocal",
+            "local",
         ),
         *("attr", "attr.def", "attr.def.read", "attr.mut", "attr.call"),
-        *("comment", "body", "mut", "call", "ignore", "outer", "delay"),
-        *(f"flow.{part}" for part in ("branch", "switch", "cases", "alt", "alt.total", "for", "while", "do", "callback")),
+        *("comment", "body", "body.run", "mut", "call", "ignore", "outer", "delay", "verb", "assign"),
+        *(
+            f"flow.{part}"
+            for part in ("branch", "switch", "cases", "alt", "alt.run", "alt.total", "for", "while", "do", "callback")
+        ),
         *(f"flow.{part}" for part in ("inf", "body", "post", "try", "trybody", "handler", "finally", "with")),
         *(f"jump.{kind}" for kind in ("return", "raise", "break", "continue")),
     ]

@@ -7,9 +7,10 @@ has its tables, query files and fixtures, but for what its own files say. One ca
 Items
     ``@item`` a simple statement · ``@item.header`` a compound statement or clause · ``@item.definition`` a function or class ·
     ``@item.docstring`` a string that stands as a statement · ``@item.absorb`` no item after all, part of the one around it ·
-    ``@comment`` · ``@body`` the node that holds the statements of a header
+    ``@comment`` · ``@body`` the node that holds the statements of a header, ``@body.run`` each of its statements if none does
 Scopes
-    ``@scope.fn`` a function, whose body runs later · ``@scope.lambda`` a function that is evaluated in place, also where it is a
+    ``@scope.fn`` a function, whose body runs later · ``@scope.sealed`` one that sees nothing around it but what is ``outer`` or
+    ``hoist`` · ``@scope.lambda`` a function that is evaluated in place, also where it is a
     ``@scope.fn`` too · ``@scope.class`` names that nested functions do not see · ``@scope.members`` a class whose names they do
     see, with or without its receiver · ``@scope.comp``, ``@scope.block``
 Definitions, on the identifier: ``@def`` and any of these after it, as in ``@def.outer.hoist``
@@ -17,18 +18,23 @@ Definitions, on the identifier: ``@def`` and any of these after it, as in ``@def
     position · ``set`` assigns without declaring; what nothing declares belongs to the whole program · ``reuse`` assigns to the
     variable of that name that the function has, or else declares one · ``read`` is a use too (``x += 1``) · ``declare`` binds
     without a value · ``now`` at its own position, not at the end of the item · ``walrus`` the same, outside comprehensions ·
-    ``del``, ``global``, ``nonlocal``. ``@delay``: a ``now`` or ``walrus`` that begins where this node does happens where it ends
+    ``del``, ``global``, ``nonlocal`` · ``local`` declares even where another pattern says ``set``. ``@delay``: a ``now`` or
+    ``walrus`` that begins where this node does happens where it ends
 Uses
     every identifier but definitions and ``@ignore`` · ``@mut`` base of an attribute or element store · ``@call`` the called name,
     a use even where it is ``@ignore`` · ``@outer`` evaluated in the scope around the function, class or comprehension ·
     ``@attr.def``, ``@attr.def.read``, ``@attr.mut``, ``@attr.call`` the whole of ``receiver.name``, which else is a use
 Flow
     ``@flow.branch``, ``@flow.switch`` (falls through, break leaves it), ``@flow.cases`` (break leaves it) with ``@flow.alt``
-    and ``@flow.alt.total`` (taken when no other is) · ``@flow.for`` (the header's uses run once), ``@flow.while`` (each turn),
+    (``@flow.alt.run`` as for bodies) and ``@flow.alt.total`` (taken when no other is) ·
+    ``@flow.for`` (the header's uses run once), ``@flow.while`` (each turn),
     ``@flow.do`` (body first), ``@flow.callback`` (a function that its caller runs in place, any number of times; it is a
     ``@scope.lambda`` too, and a return goes on with the next turn), with ``@flow.body``, ``@flow.post`` (else) and ``@flow.inf``
     (only a break leaves it) · ``@flow.try`` with ``@flow.trybody``, ``@flow.handler``, ``@flow.post``, ``@flow.finally`` ·
     ``@flow.with`` (may swallow an exception) · ``@jump.return``, ``@jump.raise``, ``@jump.break``, ``@jump.continue``
+Words
+    ``@verb`` a word that may say what the rest of its parent is, as the table ``data_flow.verbs`` has it: a jump, or ``assign`` ·
+    ``@assign`` defines the names in it that are ``@ignore``, as ``set`` does
 """
 
 from __future__ import annotations
@@ -71,6 +77,7 @@ class Language:
         first_line: what the first line of bare code looks like.
         telltales: what code of this language, and of few others, has in some line.
         prompts: what the first line of a session transcript starts with.
+        parses_prose: whether the grammar takes prose for code, so that only telltales show this language.
         closers: per kind id of an opening bracket, what closes it.
         closing: kind ids of closing brackets.
         string_start: kind ids of leaves that open a string.
@@ -79,6 +86,7 @@ class Language:
         separators: texts between two items that belong to the first.
         receiver: what stands before a member's name when it is shown, empty if the language has no receivers.
         members: each finds what may be a member, its name as group 1; an identifier must begin there.
+        verbs: per word that says what its statement does, the capture that this is.
         comment: what begins a comment to the end of the line.
     """
 
@@ -91,6 +99,7 @@ class Language:
     first_line: re.Pattern[str]
     telltales: tuple[re.Pattern[str], ...]
     prompts: tuple[str, ...]
+    parses_prose: bool
     closers: dict[int, bytes]
     closing: frozenset[int]
     string_start: frozenset[int]
@@ -99,6 +108,7 @@ class Language:
     separators: frozenset[bytes]
     receiver: bytes
     members: tuple[re.Pattern[bytes], ...]
+    verbs: dict[bytes, str]
     comment: str
 
 
@@ -141,6 +151,7 @@ def load(name: str) -> Language:
         first_line=re.compile(pack.detect.first_line),
         telltales=tuple(re.compile(telltale, re.MULTILINE) for telltale in pack.detect.telltales),
         prompts=pack.detect.prompts,
+        parses_prose=pack.detect.parses_prose,
         closers={i: closing.brackets[kind].encode() for i, kind in kinds if kind in closing.brackets},
         closing=ids(tuple(closing.brackets.values())),
         string_start=ids(closing.string_start),
@@ -150,6 +161,7 @@ def load(name: str) -> Language:
         receiver=next(iter(pack.data_flow.members), "").encode(),
         # with a literal beginning, which is looked for as fast as memory is read, alternatives are not
         members=tuple(re.compile(re.escape(prefix.encode()) + rb"(#?[$\w\x80-\xff]+)") for prefix in pack.data_flow.members),
+        verbs={word.encode(): what for word, what in pack.data_flow.verbs.items()},
         comment=pack.comment,
     )
 

@@ -66,6 +66,7 @@ def choose(candidates: Candidates, order: Steps, budget: int) -> tuple[Bool, Boo
     """
     own = np.zeros(len(candidates.priority), dtype=np.bool_)
     taken = own.copy()
+    skipped = False
     cost, requires = _costs(candidates).tolist(), candidates.requires.tolist()
     for unit in order.unit.tolist():
         need, chain = unit, []
@@ -73,10 +74,13 @@ def choose(candidates: Candidates, order: Steps, budget: int) -> tuple[Bool, Boo
             chain.append(need)
             need = requires[need]
         total = 0 if candidates.priority[unit] == ALWAYS else sum(cost[need] for need in chain)
-        if total <= budget:
-            taken[chain] = True
-            own[unit] = True
-            budget -= total
+        if total > budget:
+            skipped = True
+            continue
+        taken[chain] = True
+        # behind the first that did not fit, what was required already is not chosen for itself, as it costs nothing
+        own[unit] = bool(chain) or not skipped
+        budget -= total
     return taken, own
 
 

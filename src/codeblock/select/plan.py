@@ -28,11 +28,13 @@ class Plan:
         settings: that it was made with.
         code: where the choice of code ends; None with ``scope="sample"``, where each sample has a budget of its own.
         prose: where the choice of prose ends; likewise.
+        nothing: whether not even the first choice fits into the common budget.
     """
 
     settings: SelectSettings
     code: Cut | None = None
     prose: Cut | None = None
+    nothing: bool = False
 
 
 def strategy(name: str) -> Strategy:
@@ -73,7 +75,8 @@ def plan(samples: Iterable[tuple[int, ScoredSample]], settings: SelectSettings, 
             prose.add(n, steps(_prose(proposal, sample)))
             response_tokens += len(sample.nll)
         for_code, for_prose = shares(allowance(response_tokens, settings), code.total, prose.total, settings.prose_fraction)
-        return Plan(settings, code.cut(for_code), prose.cut(for_prose))
+        cuts = code.cut(for_code), prose.cut(for_prose)
+        return Plan(settings, *cuts, nothing=code.total + prose.total > 0 == code.spent + prose.spent)
 
 
 def apply(plan: Plan, n: int, sample: ScoredSample, eos_share: float) -> Selection:

@@ -51,6 +51,8 @@ class Ranking:
         self._file = file
         self.total = 0
         """Tokens of all steps."""
+        self.spent = 0
+        """Tokens of the steps before the cut that was found last."""
 
     def add(self, sample: int, steps: Steps) -> None:
         """Append the steps of the next sample."""
@@ -66,6 +68,7 @@ class Ranking:
     def cut(self, budget: int) -> Cut:
         """The first step, in descending order of priority, that does not fit into so many tokens."""
         if self.total <= budget:
+            self.spent = self.total
             return EVERYTHING
         spent, prefix = 0, 0
         for shift in range(64 - _DIGIT, -1, -_DIGIT):
@@ -84,6 +87,7 @@ class Ranking:
             upto = spent + np.cumsum(tied["cost"], dtype=np.int64)
             at = int(np.searchsorted(upto, budget, side="right"))
             if at < len(tied):
+                self.spent = int(upto[at] - tied["cost"][at])
                 return Cut(*tied[at][["priority", "sample", "place"]].item())
             spent = int(upto[-1]) if len(tied) else spent
         raise AssertionError("the steps cost more than the budget, so one of them does not fit")

@@ -33,6 +33,8 @@ def show(outcome: Outcome, out: str) -> None:
     rows.add_row("  whole pool", f"{manifest['pool_response_tokens']:,}", f"{manifest['supervised_ratio_pool']:.2%} supervised")
     if verdicts := manifest["items_by_verdict"]:
         fate = f"{verdicts.get('chosen', 0):,} chosen, {verdicts.get('required', 0):,} required"
+        if "damaged" in verdicts:
+            fate += f", {verdicts['damaged']:,} damaged"
         if "budget" not in verdicts:
             fate += "; all fit the budget"
         rows.add_row("code items", f"{sum(verdicts.values()) - verdicts.get('words', 0):,}", fate)

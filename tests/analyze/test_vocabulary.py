@@ -1,0 +1,59 @@
+"""Captures that Python's pack has no use for, on Python's grammar."""
+
+from dataclasses import replace
+from typing import Any
+
+import tree_sitter
+
+from codeblock.analyze.deadline import Deadline
+from codeblock.analyze.events import read_events
+from codeblock.analyze.items import build_items
+from codeblock.analyze.lines import Lines
+from codeblock.analyze.names import ProgramBuilder
+from codeblock.analyze.parse import Parsed, parse
+from codeblock.analyze.program import Role
+from codeblock.languages import load
+from codeblock.spans import ByteSpan
+
+
+def parsed(source: str, query: str, **changes: Any) -> Parsed:
+    language = load("python")
+    language = replace(language, query=tree_sitter.Query(language.grammar, query), **changes)
+    encoded = source.encode()
+    return parse(encoded, Lines(encoded), (ByteSpan(0, len(encoded)),), language, Deadline(60))
+
+
+def test_siblings_of_a_run_are_one_node_each_parent() -> None:
+    query = "(argument_list (identifier) @body.run)"
+    assert sorted(parsed("f(a, g(b), c)\nh(d)\n", query).captures["body"]) == [(2, 12), (7, 8), (16, 17)]
+
+
+def test_a_verb_says_what_its_parent_is() -> None:
+    query = "(call function: (identifier) @verb)"
+    found = parsed("f(leave(1))\nstay(2)\n", query, verbs={b"leave": "jump.raise"})
+    assert found.captures == {"jump.raise": [(2, 10)]}
+
+
+def test_ignored_names_behind_an_assigning_verb_are_defined() -> None:
+    query = "(call function: (identifier) @verb) (identifier) @ignore (call function: (identifier) @call)"
+    found = parsed("read(a, b, f(1))\nshow(c)\n", query, verbs={b"read": "assign"})
+    roles = read_events(found, []).roles
+    assert {n for n, role in roles.items() if role & Role.DEF} == {5, 8}
+
+
+def test_local_declares_where_set_only_assigns() -> None:
+    query = """
+        (function_definition) @scope.fn
+        (assignment left: (identifier) @def.set)
+        (assignment left: (identifier) @def.local type: (_))
+    """
+    found = parsed("x = y = 1\ndef f():\n    x: int = 2\n    y = x\n", query)
+    builder = ProgramBuilder(Deadline(60))
+    builder.add(found, [(ByteSpan(0, len(found.source)), 0)])
+    assert sorted(builder.finish().names) == [b"x", b"x", b"y"]
+
+
+def test_an_item_that_begins_with_another_is_not_its_parent() -> None:
+    found = parsed("f(a) + b\n", "[(binary_operator) (call)] @item")
+    items = build_items(found, 0, 0, Deadline(60))
+    assert [(item.spans[0].start, item.parent, item.depth) for item in items] == [(0, None, 0), (5, None, 0)]
