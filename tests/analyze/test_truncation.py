@@ -34,6 +34,25 @@ def test_code_that_stops(name):
     assert items_text(fenced, analysis) == expected
 
 
+BODIES = {
+    "in the body of a callback": (
+        'describe("a", () => {\n  it("b", () => {\n    f();\n    g(1,',
+        "simple: 'describe(\"a\", () => {'\n  simple: 'it(\"b\", () => {'\n    simple: 'f();'\n    error: 'g(1,'",
+    ),
+    "in a method of an object": (
+        "const o = {\n  f() {\n    g();\n    h(",
+        "simple: 'const o = {'\n  definition: 'f() {'\n    simple: 'g();'\n    error: 'h('",
+    ),
+    "behind a callback": ("f(() => {\n  g();\n}, 1,\n2", "error: 'f(() => {'\nsimple: 'g();'\nerror: '}, 1,'\nerror: '2'"),
+}
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_a_statement_whose_body_stops_is_as_good_as_a_header(name):
+    source, expected = BODIES[name]
+    assert items_text(source, analyze_code(source, "javascript")) == expected
+
+
 def test_a_truncated_program_keeps_the_items_before_the_last_line():
     chance = random.Random(1)
     kept = total = 0

@@ -29,7 +29,7 @@ from codeblock.languages.contract import Fault
 from codeblock.languages.loader import fixtures, load
 from codeblock.types import Analysis, EdgeKind, ItemKind
 
-_WORD = re.compile(r"[@$]*\w+")
+_WORD = re.compile(r"[@$\w]+")
 
 
 @dataclass(frozen=True, slots=True)

@@ -186,6 +186,7 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
     at = parsed.spans[0].start  # bytes before this have been handed out
     closed = _NO_REGION  # the region that ended last, while no other has begun
     inline_end = 0  # up to here lies a suite on its header's line
+    unfinished: set[int] = set()  # statements that go on behind the cut: they were closed by us, not by themselves
     check_at = 0
 
     def give(region: int, start: int, end: int) -> None:
@@ -236,9 +237,12 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
                     if beyond:
                         regions[owner].damaged = True
                     continue
-            # a statement that goes on behind the cut was closed by us, not by itself
-            damaged = beyond and kind is not _HEADER and kind is not _DEFINITION
+            damaged = False
+            if beyond and kind is not _HEADER and kind is not _DEFINITION:
+                unfinished.add(len(regions))
         elif what == _BODY and not inside:
+            if beyond:  # then what is open in the statements around is this body, as in a header
+                unfinished.difference_update(region for _, region, _ in around)
             around.append((end, owner, True))
             fresh = True
             body_start = start
@@ -255,6 +259,8 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
         closed = _NO_REGION
         around.append((end, len(regions), False))
         regions.append(_Region(kind, node, owner, damaged, []))
+    for region in unfinished:
+        regions[region].damaged = True
     give(_NO_REGION, at, block_end)
     closed = _NO_REGION
     give(_NO_REGION, block_end, parsed.spans[-1].end)

@@ -163,7 +163,7 @@ def load(name: str) -> Language:
         separators=frozenset(s.encode() for s in pack.items.separators),
         receiver=next(iter(pack.data_flow.members), "").encode(),
         # with a literal beginning, which is looked for as fast as memory is read, alternatives are not
-        members=tuple(re.compile(re.escape(prefix.encode()) + rb"(#?[\w\x80-\xff]+)") for prefix in pack.data_flow.members),
+        members=tuple(re.compile(re.escape(prefix.encode()) + rb"(#?[$\w\x80-\xff]+)") for prefix in pack.data_flow.members),
         verbs={word.encode(): what for word, what in pack.data_flow.verbs.items()},
         comment=pack.comment,
         preamble=pack.preamble,

@@ -7,9 +7,17 @@
  (labeled_statement) (switch_case) (switch_default) (switch_statement) (try_statement) (while_statement) (with_statement)] @item.header
 [(class_declaration) (class_static_block) (function_declaration) (generator_function_declaration) (method_definition)] @item.definition
 (export_statement declaration: [(class_declaration) (function_declaration) (generator_function_declaration)]) @item.definition
+; a variable, member or key that holds a function is its definition (without `name`, Tree-sitter captures all declarations)
+(lexical_declaration (variable_declarator name: (_) value: [(arrow_function body: (statement_block)) (class) (function_expression) (generator_function)])) @item.definition
+(variable_declaration (variable_declarator name: (_) value: [(arrow_function body: (statement_block)) (class) (function_expression)])) @item.definition
+(expression_statement (assignment_expression right: [(arrow_function body: (statement_block)) (class) (function_expression)])) @item.definition
+(pair value: [(arrow_function body: (statement_block)) (function_expression)]) @item.definition
+(export_statement declaration: (_ (variable_declarator name: (_) value: [(arrow_function body: (statement_block)) (class) (function_expression)]))) @item.definition
+(export_statement value: [(arrow_function body: (statement_block)) (class) (function_expression)]) @item.definition
 (export_statement declaration: (_) @item.absorb)
 (for_statement initializer: (_) @item.absorb)
 (labeled_statement body: (_) @item.absorb)
+(program . (comment)* . (empty_statement) @item) ; as in ;(function () { ... })()
 (program (statement_block) @item.header)
 (statement_block (statement_block) @item.header)
 [(comment) (hash_bang_line) (html_comment)] @comment
@@ -20,27 +28,30 @@
 (for_in_statement body: (_) @body)
 (while_statement body: (_) @body)
 (do_statement body: (_) @body)
+(switch_case ":" . (_) @body .)
+(switch_case ":" . (expression_statement) @body . (break_statement) .)
+(switch_case ":" . (expression_statement) . (break_statement) @body .)
+(switch_default ":" . (_) @body .)
 
 ; ---- scopes
 [(arrow_function) (function_declaration) (function_expression) (generator_function) (generator_function_declaration)
  (method_definition)] @scope.fn
 (arguments [(arrow_function) (function_expression) (generator_function)] @scope.lambda)
 (call_expression function: (parenthesized_expression [(arrow_function) (function_expression)] @scope.lambda))
+(call_expression function: (function_expression) @scope.lambda)
 [(class) (class_declaration)] @scope.class
 [(catch_clause) (for_in_statement) (for_statement) (statement_block) (switch_body)] @scope.block
 
 ; ---- definitions
-(lexical_declaration (variable_declarator name: (identifier) @def))
-(lexical_declaration (variable_declarator name: (identifier) @def.declare !value))
+(variable_declarator name: (identifier) @def) ; `let` without a value sets undefined, `var` does nothing
 (variable_declaration (variable_declarator name: (identifier) @def.var))
 (variable_declaration (variable_declarator name: (identifier) @def.declare !value))
 (variable_declaration (variable_declarator name: (array_pattern (identifier) @def.var)))
 (variable_declaration (variable_declarator name: (object_pattern (shorthand_property_identifier_pattern) @def.var)))
 (shorthand_property_identifier_pattern) @def
 (pair_pattern value: (identifier) @def)
-(pair_pattern value: (assignment_pattern left: (identifier) @def))
 (array_pattern (identifier) @def)
-(array_pattern (assignment_pattern left: (identifier) @def))
+(assignment_pattern left: (identifier) @def)
 (rest_pattern (identifier) @def)
 (arrow_function parameter: (identifier) @def)
 (catch_clause parameter: (identifier) @def)
@@ -50,6 +61,8 @@
 (namespace_import (identifier) @def)
 (for_in_statement kind: ["let" "const"] left: (identifier) @def)
 (for_in_statement kind: "var" left: (identifier) @def.var)
+(for_in_statement kind: "var" left: (array_pattern (identifier) @def.var))
+(for_in_statement kind: "var" left: (object_pattern (shorthand_property_identifier_pattern) @def.var))
 (for_in_statement !kind left: (identifier) @def.set)
 (function_declaration name: (identifier) @def.outer.hoist)
 (generator_function_declaration name: (identifier) @def.outer.hoist)
@@ -62,23 +75,30 @@
 (assignment_expression left: (object_pattern (pair_pattern value: (identifier) @def.set)))
 (augmented_assignment_expression left: (identifier) @def.set.read)
 (update_expression argument: (identifier) @def.set.read)
-(assignment_expression left: (member_expression object: (identifier) @mut))
-(assignment_expression left: (subscript_expression object: (identifier) @mut))
-(augmented_assignment_expression left: (member_expression object: (identifier) @mut))
-(augmented_assignment_expression left: (subscript_expression object: (identifier) @mut))
-(update_expression argument: (member_expression object: (identifier) @mut))
-(update_expression argument: (subscript_expression object: (identifier) @mut))
-(unary_expression operator: "delete" argument: (member_expression object: (identifier) @mut))
-(unary_expression operator: "delete" argument: (subscript_expression object: (identifier) @mut))
+(assignment_expression left: (_ object: (identifier) @mut))
+(assignment_expression left: (_ object: (_ object: (identifier) @mut)))
+(assignment_expression left: (_ object: (_ object: (_ object: (identifier) @mut))))
+(assignment_expression left: (array_pattern (_ object: (identifier) @mut)))
+(assignment_expression left: (array_pattern (_ object: (_ object: (identifier) @mut))))
+(augmented_assignment_expression left: (_ object: (identifier) @mut))
+(augmented_assignment_expression left: (_ object: (_ object: (identifier) @mut)))
+(update_expression argument: (_ object: (identifier) @mut))
+(update_expression argument: (_ object: (_ object: (identifier) @mut)))
+(unary_expression operator: "delete" argument: (_ object: (identifier) @mut))
 
 ; ---- members reached through `this`
 (call_expression function: (member_expression object: (this)) @attr.call)
 (assignment_expression left: (member_expression object: (this)) @attr.def)
+(assignment_expression left: (array_pattern (member_expression object: (this)) @attr.def))
 (augmented_assignment_expression left: (member_expression object: (this)) @attr.def.read)
 (update_expression argument: (member_expression object: (this)) @attr.def.read)
-(assignment_expression left: (subscript_expression object: (member_expression object: (this)) @attr.mut))
-(assignment_expression left: (member_expression object: (member_expression object: (this)) @attr.mut))
-(augmented_assignment_expression left: (subscript_expression object: (member_expression object: (this)) @attr.mut))
+(assignment_expression left: (_ object: (member_expression object: (this)) @attr.mut))
+(assignment_expression left: (_ object: (_ object: (member_expression object: (this)) @attr.mut)))
+(assignment_expression left: (array_pattern (_ object: (member_expression object: (this)) @attr.mut)))
+(augmented_assignment_expression left: (_ object: (member_expression object: (this)) @attr.mut))
+(augmented_assignment_expression left: (_ object: (_ object: (member_expression object: (this)) @attr.mut)))
+(update_expression argument: (_ object: (member_expression object: (this)) @attr.mut))
+(update_expression argument: (_ object: (_ object: (member_expression object: (this)) @attr.mut)))
 
 ; ---- names that are no uses
 (pair key: (property_identifier) @ignore)
@@ -86,12 +106,15 @@
 (object (method_definition name: (property_identifier) @ignore))
 (import_specifier name: (identifier) @ignore alias: (_))
 (export_specifier alias: (identifier) @ignore)
+(export_statement (export_clause (export_specifier name: (identifier) @ignore)) source: (_))
+(namespace_export (identifier) @ignore)
 (call_expression function: (identifier) @call)
 (new_expression constructor: (identifier) @call)
 
 ; ---- flow
 (arguments [(arrow_function) (function_expression) (generator_function)] @flow.callback)
 (call_expression function: (parenthesized_expression [(arrow_function) (function_expression)] @flow.callback))
+(call_expression function: (function_expression) @flow.callback)
 (if_statement) @flow.branch
 (if_statement consequence: (_) @flow.alt)
 (else_clause) @flow.alt.total
