@@ -1,4 +1,5 @@
 ; One capture per pattern, no predicates. The captures are described in codeblock/languages/loader.py.
+; `_` with a keyword is quicker to compile than the name of a node that has many forms.
 
 ; ---- items
 (source_file (_) @item)
@@ -8,7 +9,7 @@
 ; as a value, `if` and `switch` are part of a statement
 (source_file [(do_statement) (for_statement) (guard_statement) (if_statement) (repeat_while_statement) (switch_statement) (while_statement)] @item.header)
 (statements [(do_statement) (for_statement) (guard_statement) (if_statement) (repeat_while_statement) (switch_statement) (while_statement)] @item.header)
-(if_statement (if_statement) @item.header)
+(_ "if" (if_statement) @item.header)
 [(catch_block) (computed_getter) (computed_setter) (didset_clause) (switch_entry) (willset_clause)] @item.header
 [(class_declaration) (deinit_declaration) (function_declaration) (init_declaration) (protocol_declaration) (subscript_declaration)] @item.definition
 (property_declaration (computed_property)) @item.definition
@@ -29,44 +30,36 @@
 ; ---- definitions
 ; `let x = x` reads what was there before
 [(guard_statement) (property_declaration)] @late
-(if_statement bound_identifier: (_) . "=" . (_) @outer)
-(while_statement bound_identifier: (_) . "=" . (_) @outer)
-(for_statement collection: (_) @outer)
-(pattern bound_identifier: (simple_identifier) @def)
+(_ "if" bound_identifier: (_) . "=" . (_) @outer)
+(_ "while" bound_identifier: (_) . "=" . (_) @outer)
+(_ "for" collection: (_) @outer)
+(_ bound_identifier: (simple_identifier) @def)
 (pattern (pattern . (simple_identifier) @def))
-(if_statement (pattern . (simple_identifier) @def))
-(guard_statement (pattern . (simple_identifier) @def))
-(if_statement bound_identifier: (simple_identifier) @def)
-(guard_statement bound_identifier: (simple_identifier) @def)
-(while_statement bound_identifier: (simple_identifier) @def)
+(_ "if" (pattern . (simple_identifier) @def))
+(_ "guard" (pattern . (simple_identifier) @def))
 ; `if let x {`
-(if_statement bound_identifier: (simple_identifier) @def.read . "{")
-(guard_statement bound_identifier: (simple_identifier) @def.read . (else))
+(_ "if" bound_identifier: (simple_identifier) @def.read . "{")
+(_ "guard" bound_identifier: (simple_identifier) @def.read . (else))
 (statements (property_declaration name: (pattern bound_identifier: (simple_identifier) @def.declare) !value !computed_value))
 (class_body (property_declaration name: (pattern bound_identifier: (simple_identifier) @def.hoist)))
 (enum_class_body (property_declaration name: (pattern bound_identifier: (simple_identifier) @def.hoist)))
 (parameter name: (simple_identifier) @def)
 (lambda_parameter name: (simple_identifier) @def)
 (capture_list_item name: (simple_identifier) @def value: (_))
-(function_declaration name: (simple_identifier) @def.outer.hoist)
+(_ "func" name: (simple_identifier) @def.outer.hoist body: (_))
 (class_declaration name: (type_identifier) @def.outer.hoist)
 (protocol_declaration name: (type_identifier) @def.outer.hoist)
 (typealias_declaration name: (type_identifier) @def.hoist)
 (directly_assignable_expression . (simple_identifier) @def.set)
-(directly_assignable_expression (tuple_expression value: (simple_identifier) @def.set))
+(directly_assignable_expression (_ "(" value: (simple_identifier) @def.set))
 (assignment target: (directly_assignable_expression . (simple_identifier) @def.read) operator: ["+=" "-=" "*=" "/=" "%="])
-(directly_assignable_expression (call_expression . (simple_identifier) @mut))
-(directly_assignable_expression (call_expression . (call_expression . (simple_identifier) @mut)))
-(directly_assignable_expression (call_expression . (call_expression . (call_expression . (simple_identifier) @mut))))
-(directly_assignable_expression (call_expression . (navigation_expression target: (simple_identifier) @mut)))
-(directly_assignable_expression (navigation_expression target: (simple_identifier) @mut))
-(directly_assignable_expression (navigation_expression target: (navigation_expression target: (simple_identifier) @mut)))
-(directly_assignable_expression (navigation_expression target: (postfix_expression target: (simple_identifier) @mut)))
-(directly_assignable_expression (navigation_expression target: (call_expression . (simple_identifier) @mut)))
-(directly_assignable_expression (postfix_expression target: (call_expression . (simple_identifier) @mut)))
+; the base of `a[i]`, `a.b`, `a[i].b`, `a!.b`, `a[i][j]`, but no part of a tuple
+(directly_assignable_expression (_ !value . (simple_identifier) @mut))
+(directly_assignable_expression (_ . (_ !value . (simple_identifier) @mut)))
+(directly_assignable_expression (_ . (_ . (_ !value . (simple_identifier) @mut))))
 ; `a ^= b`, `a[i] |= b`; operators that are no assignments make no statement
-(statements (infix_expression lhs: (simple_identifier) @def.set.read))
-(statements (infix_expression lhs: (call_expression . (simple_identifier) @mut)))
+(statements (_ lhs: (simple_identifier) @def.set.read . (custom_operator)))
+(statements (_ lhs: (_ . (simple_identifier) @mut) . (custom_operator)))
 ; whoever gets it may change it
 (prefix_expression operation: "&" target: (simple_identifier) @mut)
 
@@ -75,9 +68,8 @@
 (call_expression . (_ rhs: (navigation_expression target: (self_expression)) @attr.call))
 (directly_assignable_expression (navigation_expression target: (self_expression)) @attr.def)
 (assignment target: (directly_assignable_expression (navigation_expression target: (self_expression)) @attr.def.read) operator: ["+=" "-=" "*=" "/=" "%="])
-(directly_assignable_expression (call_expression . (navigation_expression target: (self_expression)) @attr.mut))
-(directly_assignable_expression (call_expression . (call_expression . (navigation_expression target: (self_expression)) @attr.mut)))
-(directly_assignable_expression (navigation_expression target: (navigation_expression target: (self_expression)) @attr.mut))
+(directly_assignable_expression (_ . (navigation_expression target: (self_expression)) @attr.mut))
+(directly_assignable_expression (_ . (_ . (navigation_expression target: (self_expression)) @attr.mut)))
 
 ; ---- names that are no uses
 (import_declaration (identifier (simple_identifier) @ignore))
@@ -103,20 +95,20 @@
 (call_suffix (lambda_literal) @flow.callback)
 (value_argument value: (lambda_literal) @flow.callback)
 [(guard_statement) (if_statement)] @flow.branch
-(if_statement (statements) @flow.alt)
-(if_statement "{" @flow.alt . "}")
-(if_statement (else) (statements) @flow.alt.total)
-(if_statement (else) (if_statement) @flow.alt.total)
-(guard_statement (statements) @flow.alt)
+(_ "if" (statements) @flow.alt)
+(_ "if" "{" @flow.alt . "}")
+(_ "if" (else) (statements) @flow.alt.total)
+(_ "if" (else) (if_statement) @flow.alt.total)
+(_ "guard" (statements) @flow.alt)
 (switch_statement) @flow.cases
 (switch_entry) @flow.alt.total ; some case is always taken
 (for_statement) @flow.for
 (while_statement) @flow.while
-(while_statement condition: (boolean_literal)) @flow.inf
+(_ . "while" . (boolean_literal)) @flow.inf
 (repeat_while_statement) @flow.do
-(for_statement (statements) @flow.body)
-(while_statement (statements) @flow.body)
-(repeat_while_statement (statements) @flow.body)
+(_ "for" (statements) @flow.body)
+(_ "while" (statements) @flow.body)
+(_ "repeat" (statements) @flow.body)
 (do_statement) @flow.try
 (do_statement (statements) @flow.trybody)
 (catch_block) @flow.handler
