@@ -7,6 +7,7 @@ import pytest
 from codeblock.analyze.analyze import analyze, analyze_code
 from codeblock.analyze.values import MIN_EDGE_LIMIT
 from codeblock.errors import AnalysisError, AnalysisTimeout, ResponseTooLarge
+from codeblock.languages import load
 from codeblock.types import ItemKind
 from tests.analyze.show import check_analysis
 
@@ -83,6 +84,11 @@ def test_too_deep_a_tree_is_damage_line_by_line():
 def test_the_deadline_ends_the_work(name):
     with pytest.raises(AnalysisTimeout, match=r"did not finish within 0\.001 s"):
         analyze_code(CASES[name] * 3, "python", seconds=0.001)
+
+
+def test_loading_the_packs_does_not_count():
+    load.cache_clear()
+    assert analyze(["x = 1\n"], seconds=0.1).items
 
 
 def test_a_response_may_be_too_large():

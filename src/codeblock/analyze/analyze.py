@@ -13,7 +13,7 @@ from codeblock.analyze.parse import Parsed, parse
 from codeblock.analyze.segment import Block, segment
 from codeblock.analyze.signals import signals
 from codeblock.errors import AnalysisError, ResponseTooLarge
-from codeblock.languages import load
+from codeblock.languages import languages, load
 from codeblock.spans import ByteSpan
 from codeblock.types import CODE_KINDS, Analysis, CodeItem, Edge, Segment, SegmentKind
 
@@ -36,6 +36,8 @@ def analyze(responses: Sequence[str], *, seconds: float = 2.0, max_bytes: int = 
         AnalysisTimeout: it took longer than `seconds`.
         AnalysisError: a response holds lone surrogates, which have no UTF-8 form.
     """
+    for name in languages():  # once, which takes longer than most analyses, and is no part of this one
+        load(name)
     deadline = Deadline(seconds)
     collected = _Collected(deadline)
     for index, text in enumerate(responses):
@@ -57,12 +59,13 @@ def analyze_code(source: str, language: str, *, seconds: float = 60.0) -> Analys
         AnalysisTimeout: it took longer than `seconds`.
         AnalysisError: the text holds lone surrogates.
     """
+    pack = load(language)
     deadline = Deadline(seconds)
     encoded = _encode(source, None)
     collected = _Collected(deadline)
     if encoded:
         span = ByteSpan(0, len(encoded))
-        parsed = parse(encoded, Lines(encoded), (span,), load(language), deadline)
+        parsed = parse(encoded, Lines(encoded), (span,), pack, deadline)
         collected.add([Block(Segment(0, SegmentKind.CODE, language, (span,)), parsed)])
     return collected.analysis()
 
