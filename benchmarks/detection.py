@@ -2,7 +2,7 @@
 
     python benchmarks/detection.py DATA
 
-DATA holds the folders `gpteacher` and `neetcode`. Of gpteacher's answers, which are bare code, those count whose instruction names
+DATA holds the folders `gpteacher` and `neetcode`. Of gpteacher's answers, bare code, those count whose instruction names
 one language and no other; it is taken for the truth. Of neetcode's articles, up to 200 fenced blocks of each language that has a
 pack are analysed again: as fences without an info string, and as whole responses without a fence.
 """
