@@ -158,3 +158,10 @@ def test_a_loop_that_runs_its_body_first_is_the_special_one() -> None:
 def test_the_name_of_a_function_may_stand_behind_a_sign() -> None:
     query = STATEMENTS + "(assignment left: (attribute attribute: (identifier) @def.outer))"
     assert edges(parsed("a.f = b.f\nf(c.f)\n", query)) == {"1 2 f"}
+
+
+def test_a_token_ends_with_its_item() -> None:
+    found = parsed('f("""a  \n""")\n', "(string_content) @item")
+    items = build_items(found, 0, 0, Deadline(60))
+    assert [span for item in items for span in item.core if span.end > item.spans[-1].end] == []
+    assert [item.core for item in items if item.node == "string_content"] == [(ByteSpan(5, 6),)]
