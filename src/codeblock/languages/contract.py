@@ -40,6 +40,7 @@ class Detect(_Table):
     telltales: tuple[str, ...]
     prompts: tuple[str, ...]
     siblings: tuple[str, ...]
+    requires: str = ""
     parses_prose: bool = False
 
 

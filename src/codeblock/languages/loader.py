@@ -79,6 +79,7 @@ class Language:
         siblings: names of languages that a fence of this language may hold in truth.
         first_line: what the first line of bare code looks like.
         telltales: what code of this language, and of few others, has in some line.
+        requires: what code of this language has in any case.
         prompts: what the first line of a session transcript starts with.
         parses_prose: whether the grammar takes prose for code, so that only telltales show this language.
         closers: per kind id of an opening bracket, what closes it.
@@ -102,6 +103,7 @@ class Language:
     siblings: tuple[str, ...]
     first_line: re.Pattern[str]
     telltales: tuple[re.Pattern[str], ...]
+    requires: re.Pattern[str]
     prompts: tuple[str, ...]
     parses_prose: bool
     closers: dict[int, bytes]
@@ -155,6 +157,7 @@ def load(name: str) -> Language:
         siblings=pack.detect.siblings,
         first_line=re.compile(pack.detect.first_line),
         telltales=tuple(re.compile(telltale, re.MULTILINE) for telltale in pack.detect.telltales),
+        requires=re.compile(pack.detect.requires),
         prompts=pack.detect.prompts,
         parses_prose=pack.detect.parses_prose,
         closers={i: closing.brackets[kind].encode() for i, kind in kinds if kind in closing.brackets},
