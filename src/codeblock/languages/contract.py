@@ -141,7 +141,7 @@ CAPTURES = frozenset(
             "member",
         ),
         *("attr", "attr.def", "attr.def.read", "attr.mut", "attr.call"),
-        *("comment", "body", "body.run", "mut", "call", "ignore", "outer", "delay", "verb", "assign"),
+        *("comment", "body", "body.run", "mut", "call", "ignore", "outer", "delay", "late", "verb", "assign"),
         *(
             f"flow.{part}"
             for part in ("branch", "switch", "cases", "alt", "alt.run", "alt.total", "for", "while", "do", "callback")
