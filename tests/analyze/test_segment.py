@@ -164,3 +164,14 @@ def test_text_that_a_grammar_takes_for_code_is_prose_without_a_telltale() -> Non
 
 def test_a_session_of_a_shell_is_prose() -> None:
     assert [language for language, _ in parts("```console\n$ ls\na.txt\n```\n")] == ["prose"]
+
+
+def test_php_without_tags_is_code_even_if_it_is_damaged() -> None:
+    damaged = "$a = 1;\n$b = = 2;\nf($a);\n"
+    assert parts(f"```php\n{damaged}```\n") == [("php", damaged)]
+    assert parts(f"```\n{damaged}```\n") == [("php", damaged)]
+
+
+def test_php_among_text_is_code() -> None:
+    page = "<b><?= $a ?></b>\n<?php if ($a): ?>\n<i>yes</i>\n<?php endif; ?>\n"
+    assert parts(f"```php\n{page}```\n") == [("php-html", page)]

@@ -5,6 +5,7 @@ from typing import Any
 
 import tree_sitter
 
+from codeblock.analyze.dataflow import DataFlow
 from codeblock.analyze.deadline import Deadline
 from codeblock.analyze.events import read_events
 from codeblock.analyze.items import build_items
@@ -57,6 +58,113 @@ def test_an_item_that_begins_with_another_is_not_its_parent() -> None:
     found = parsed("f(a) + b\n", "[(binary_operator) (call)] @item")
     items = build_items(found, 0, 0, Deadline(60))
     assert [(item.spans[0].start, item.parent, item.depth) for item in items] == [(0, None, 0), (5, None, 0)]
+
+
+def edges(found: Parsed) -> set[str]:
+    """Lines of definition and use, and the variable, of every edge."""
+    items = build_items(found, 0, 0, Deadline(60))
+    builder = ProgramBuilder(Deadline(60))
+    builder.add(found, sorted((span, n) for n, item in enumerate(items) for span in item.spans))
+    return {f"{items[e.source].line} {items[e.target].line} {e.variable}" for e in DataFlow(builder.finish(), Deadline(60)).run()}
+
+
+STATEMENTS = """
+    [(expression_statement) (return_statement)] @item
+    (function_definition) @item.definition
+    (class_definition) @item.definition
+    (block) @body
+    (function_definition name: (identifier) @def.outer.hoist)
+    (assignment left: (identifier) @def)
+"""
+
+
+def test_a_run_of_statements_begins_with_its_node_and_ends_with_any_clause() -> None:
+    query = "(block . (_) @flow.trybody.run (return_statement)) (return_statement) @flow.handler"
+    found = parsed("if a:\n    f()\n    g()\n    return\n", query)
+    assert found.captures["flow.trybody"] == [(10, 21)]
+
+
+def test_what_comes_after_an_item_is_part_of_it() -> None:
+    query = "(expression_statement) @item (comment) @comment (pass_statement) @item.after"
+    source = "pass\nf()  # why\npass\ng()\npass\n"
+    items = build_items(parsed(source, query), 0, 0, Deadline(60))
+    texts = [[source[span.start : span.end] for span in item.spans] for item in items]
+    assert texts == [["pass"], ["f()", "pass"], ["# why"], ["g()", "pass"]]
+
+
+def test_a_sealed_function_in_place_sees_what_it_names() -> None:
+    query = (
+        STATEMENTS
+        + """
+        (lambda) @scope.sealed
+        (argument_list (lambda) @scope.lambda)
+        (argument_list (lambda) @flow.callback)
+        (lambda_parameters (identifier) @def.copy)
+        (lambda_parameters (default_parameter name: (identifier) @def.nonlocal))
+        (named_expression name: (identifier) @def)
+    """
+    )
+    source = "a = 1\nb = 2\nc = 3\nf(lambda a, b=0: [\na, b, c,\n(b := 4)])\ng(a, b, c)\n"
+    assert edges(parsed(source, query)) == {"1 4 a", "1 7 a", "2 4 b", "2 7 b", "4 7 b", "3 7 c"}
+
+
+def test_a_copy_is_made_in_the_function_around() -> None:
+    query = STATEMENTS + "(function_definition) @scope.sealed (parameters (identifier) @def.copy)"
+    source = "a = 1\nb = 2\ndef f(a):\n    a = a + b\n    g(a)\ng(a)\n"
+    assert edges(parsed(source, query)) == {"1 3 a", "1 6 a", "3 4 a", "4 5 a"}
+
+
+def test_a_parameter_may_be_a_member_too() -> None:
+    query = (
+        STATEMENTS
+        + """
+        (class_definition) @scope.class
+        (function_definition) @scope.fn
+        (parameters (identifier) @def.member)
+    """
+    )
+    source = "class C:\n    def f(self, a):\n        g(a)\n    def h():\n        g(self.a)\n"
+    assert edges(parsed(source, query)) == {"2 3 a", "2 5 self.a"}
+
+
+def test_sealed_functions_see_what_nothing_declares_and_members() -> None:
+    query = (
+        STATEMENTS.replace("@def)", "@def.set)")
+        + """
+        (function_definition) @scope.sealed
+        (class_definition) @scope.members
+        (assignment left: (attribute object: (identifier)) @attr.def)
+    """
+    )
+    source = "x = 1\ndef f():\n    g(x)\nclass C:\n    def f():\n        self.y = 1\n    def g():\n        h(y)\n"
+    assert edges(parsed(source, query)) == {"1 3 x", "6 8 y"}
+
+
+def test_a_loop_that_runs_its_body_first_is_the_special_one() -> None:
+    query = (
+        STATEMENTS
+        + """
+        (while_statement) @item.header
+        (while_statement) @flow.while
+        (while_statement condition: (true)) @flow.do
+        (while_statement body: (block) @flow.body)
+    """
+    )
+    source = "x = 1\nwhile {}:\n    x = 2\ng(x)\n"
+    assert edges(parsed(source.format("True"), query)) == {"3 4 x"}
+    assert edges(parsed(source.format("a"), query)) == {"1 4 x", "3 4 x"}
+
+
+def test_the_name_of_a_function_may_stand_behind_a_sign() -> None:
+    query = STATEMENTS + "(assignment left: (attribute attribute: (identifier) @def.outer))"
+    assert edges(parsed("a.f = b.f\nf(c.f)\n", query)) == {"1 2 f"}
+
+
+def test_a_token_ends_with_its_item() -> None:
+    found = parsed('f("""a  \n""")\n', "(string_content) @item")
+    items = build_items(found, 0, 0, Deadline(60))
+    assert [span for item in items for span in item.core if span.end > item.spans[-1].end] == []
+    assert [item.core for item in items if item.node == "string_content"] == [(ByteSpan(5, 6),)]
 
 
 def variables(source: str, query: str) -> list[tuple[str, int]]:

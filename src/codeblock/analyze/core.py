@@ -29,9 +29,12 @@ class CoreTokens:
         self._starts = list(map(itemgetter(0), self._spans))
 
     def within(self, span: tuple[int, int]) -> tuple[ByteSpan, ...]:
-        """The core tokens that start inside the span, in order."""
+        """The core tokens that start inside the span, in order; what of them goes on behind it is cut off."""
         low = bisect_left(self._starts, span[0])
-        return self._spans[low : bisect_left(self._starts, span[1], low)]
+        tokens = self._spans[low : bisect_left(self._starts, span[1], low)]
+        if tokens and tokens[-1].end > span[1]:  # around a comment, or with white space at its end
+            return *tokens[:-1], ByteSpan(tokens[-1].start, span[1])
+        return tokens
 
 
 def _clip(tokens: Sequence[ByteSpan], parsed: Parsed) -> list[ByteSpan]:

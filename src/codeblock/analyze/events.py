@@ -14,7 +14,7 @@ from codeblock.spans import ByteSpan
 class ScopeKind:
     """Who sees the names of a scope."""
 
-    ROOT, FN, SEALED, LAMBDA, CLASS, MEMBERS, COMP, BLOCK = range(8)
+    ROOT, FN, SEALED, LAMBDA, SEALED_LAMBDA, CLASS, MEMBERS, COMP, BLOCK = range(9)
 
 
 class Rank:
@@ -30,8 +30,8 @@ OPENS = {  # where several claim a node, the first counts
     "flow.try": Op.TRY,
     "flow.with": Op.WITH,
     "flow.for": Op.LOOP,
-    "flow.while": Op.LOOP,
     "flow.do": Op.LOOP,
+    "flow.while": Op.LOOP,
     "flow.callback": Op.LOOP,
     "flow.alt.total": Op.ALTERNATIVE,
     "flow.alt": Op.ALTERNATIVE,
@@ -61,6 +61,7 @@ SCOPES = {
     "scope.fn": ScopeKind.FN,
     "scope.sealed": ScopeKind.SEALED,
     "scope.lambda": ScopeKind.LAMBDA,
+    "scope.lambda.sealed": ScopeKind.SEALED_LAMBDA,  # captured as both
     "scope.class": ScopeKind.CLASS,
     "scope.members": ScopeKind.MEMBERS,
     "scope.comp": ScopeKind.COMP,
@@ -117,11 +118,13 @@ def read_events(parsed: Parsed, owners: Sequence[tuple[ByteSpan, int]]) -> Event
     for name, rank in _RANKS.items():
         for start, end in captures.get(name, ()):
             nodes.setdefault((start, -end, rank), name)
-    for start, end in captures.get(
-        "scope.lambda", ()
-    ):  # a pack says of all functions what they are, and of some that they are this
-        if nodes.get((start, -end, Rank.SCOPE)) == "scope.fn":
+    for start, end in captures.get("scope.lambda", ()):
+        # a pack says of all functions what they are, and of some that they are this
+        around = nodes.get((start, -end, Rank.SCOPE))
+        if around in ("scope.fn", "scope.sealed"):
             del nodes[start, -end, Rank.SCOPE]
+        if around == "scope.sealed":
+            nodes[start, -end, Rank.INNER_SCOPE] = "scope.lambda.sealed"
     ordered: list[Event] = [(start, minus_end, rank, name) for (start, minus_end, rank), name in nodes.items()]
     rank, ignore = Rank.NAME, Role.IGNORE
     spans = iter(owners)

@@ -34,7 +34,7 @@ _KIND_OF_CAPTURE = {
 }
 _as_item: Callable[[Any], CodeItem] = partial(tuple.__new__, CodeItem)
 """Much faster than calling `CodeItem`, as `as_span` is."""
-_BODY, _ERROR, _ITEM, _MISSING, _LEAVE = range(5)  # also the order, outermost first, of nodes with the same interval
+_BODY, _ERROR, _ITEM, _AFTER, _MISSING, _LEAVE = range(6)  # also the order, outermost first, of nodes with the same interval
 _Entry = tuple[int, int, int, str, ItemKind]  # start, -end, one of the above, kind of node, kind of item
 _NO_REGION = -1
 _LAST = 1 << 62  # behind every item
@@ -157,9 +157,10 @@ def _entries(parsed: Parsed) -> list[_Entry]:
     for name, kind in _KIND_OF_CAPTURE.items():
         for node in parsed.nodes.get(name, ()):
             kinds[node] = kind
-    for node in parsed.nodes.get("item.absorb", ()):
+    for node in (*parsed.nodes.get("item.absorb", ()), *parsed.nodes.get("item.after", ())):
         kinds.pop(node, None)
     entries: list[_Entry] = [(s, -e, _ITEM, node, kind) for (s, e, node), kind in kinds.items() if s < e]
+    entries += [(s, -e, _AFTER, node, _SIMPLE) for s, e, node in parsed.nodes.get("item.after", ()) if s < e]
     entries += [(s, -e, _BODY, "", _HEADER) for s, e in parsed.captures.get("body", ()) if s < e]
     entries += [(s, -e, _ERROR, "ERROR", _DAMAGE) for s, e in parsed.errors if s < e]
     # a token is missed where the one before it ends
@@ -184,7 +185,7 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
     fresh = False  # whether the body around has had no item yet
     body_start = 0  # of that body
     at = parsed.spans[0].start  # bytes before this have been handed out
-    closed = _NO_REGION  # the region that ended last, while no other has begun
+    closed = _NO_REGION  # the region that ended last, comments aside, while no other has begun
     inline_end = 0  # up to here lies a suite on its header's line
     unfinished: set[int] = set()  # statements that go on behind the cut: they were closed by us, not by themselves
     check_at = 0
@@ -197,13 +198,17 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
         text = piece.strip()
         if not text:
             return
+        begin = start
         start += piece.find(text)
         end = start + len(text)
-        if text in separators and closed != _NO_REGION and regions[closed].kind is not _COMMENT:
+        if text in separators and closed != _NO_REGION:
             region = closed
             if regions[region].pieces and regions[region].pieces[-1][1] == start:
                 start = regions[region].pieces.pop()[0]
-        (regions[region].pieces if region != _NO_REGION else orphans).append((start, end))
+        pieces = regions[region].pieces if region != _NO_REGION else orphans
+        if pieces and pieces[-1][1] == begin:  # what comes after an item goes on where that ends
+            start = pieces.pop()[0]
+        pieces.append((start, end))
 
     for start, minus_end, what, node, kind in [*_entries(parsed), (block_end, -block_end, _LEAVE, "", _DAMAGE)]:
         if start >= check_at:
@@ -216,12 +221,21 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
                 if at < end:
                     give(owner, at, end)
                     at = end
-                closed = owner
+                if regions[owner].kind is not _COMMENT:
+                    closed = owner
         _, owner, in_body = around[-1]
         beyond = -minus_end > block_end
         end = block_end if beyond else -minus_end
         inside = start < inline_end
-        if what == _ITEM:
+        if what == _AFTER and closed != _NO_REGION and not inside:
+            if at < start:
+                give(owner, at, start)
+                at = start
+            if beyond:
+                unfinished.add(closed)
+            around.append((end, closed, False))
+            continue
+        if what in (_ITEM, _AFTER):
             if kind is not _COMMENT:
                 if (
                     fresh
@@ -256,7 +270,8 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
         if at < start:
             give(owner, at, start)
             at = start
-        closed = _NO_REGION
+        if kind is not _COMMENT:
+            closed = _NO_REGION
         around.append((end, len(regions), False))
         regions.append(_Region(kind, node, owner, damaged, []))
     for region in unfinished:

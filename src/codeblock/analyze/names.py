@@ -22,7 +22,8 @@ _CHECK_EVERY = 1 << 12
 # looking a member up costs ten times as much as a global name
 _USE, _DEFINE, _LOOP, _END = Op.USE, Op.DEFINE, Op.LOOP, Op.END
 _FN, _SEALED, _LAMBDA, _CLASS, _MEMBERS = ScopeKind.FN, ScopeKind.SEALED, ScopeKind.LAMBDA, ScopeKind.CLASS, ScopeKind.MEMBERS
-_COMP, _BLOCK = ScopeKind.COMP, ScopeKind.BLOCK
+_SEALED_LAMBDA, _COMP, _BLOCK = ScopeKind.SEALED_LAMBDA, ScopeKind.COMP, ScopeKind.BLOCK
+_COPY, _MEMBER = Role.COPY, Role.MEMBER
 _ATTR, _DECLARE, _DEF, _GLOBAL, _HOIST = Role.ATTR, Role.DECLARE, Role.DEF, Role.GLOBAL, Role.HOIST
 _IGNORE, _LOCAL, _MUT, _OUTER, _READ = Role.IGNORE, Role.LOCAL, Role.MUT, Role.OUTER, Role.READ
 _REUSE, _SET, _VAR = Role.REUSE, Role.SET, Role.VAR
@@ -173,6 +174,7 @@ class ProgramBuilder:
             if self._resolve(mention) < 0:
                 scope, name = self._places[mention]
                 self._declared[0][name] = -1
+                self._public.add((0, name))
                 if self._frame_of[scope]:
                     self._hoisted.add(mention)  # assigned to in a function, for everybody to see
         variables = [self._resolve(mention) for mention in range(len(self._places))]
@@ -278,6 +280,10 @@ class ProgramBuilder:
             return
         if role & _USED:
             frame.instructions.append((_USE, item, self._mention(scope, name), role))
+        if role & _COPY:
+            around, outside = self._around(scope)
+            around.reach(item, position)
+            around.instructions.append((_USE, item, self._mention(outside, name), role))
         scope = self._declare(scope, name, role)
         if role & _DECLARE:
             return
@@ -289,6 +295,8 @@ class ProgramBuilder:
             member = b"." + name.lstrip(b"$")  # a sign of variables is no part of a member's name
             self._declared[scope].setdefault(member, -1)
             self._define(frame, item, self._mention(scope, member), role | _ATTR)
+        if role & _MEMBER:
+            self._member(frame, scope, item, name.lstrip(b"$"), position, role | _ATTR)
 
     def _define(self, frame: _Frame, item: int, mention: int, role: int, position: int | None = None) -> None:
         """Let a definition happen, at a position of its item or at its end."""
@@ -333,6 +341,7 @@ class ProgramBuilder:
         if self._kinds[scope] == _CLASS:
             name = b"." + name
         self._declared[scope].setdefault(name, -1)
+        self._public.add((scope, name))
         mention = self._mention(scope, name)
         if role & (_READ | _MUT) or not role & _DEF:
             frame.instructions.append((_USE, item, mention, role))
@@ -364,8 +373,8 @@ class ProgramBuilder:
                 and not (sealed and (scope, name) not in self._public)
             ):
                 return self._variable(scope, name)
-            crossed = crossed or kind in (_FN, _SEALED, _LAMBDA)
-            sealed = sealed or kind == _SEALED
+            crossed = crossed or kind in (_FN, _SEALED, _LAMBDA, _SEALED_LAMBDA)
+            sealed = sealed or kind in (_SEALED, _SEALED_LAMBDA)
             scope = self._parents[scope]
         return -1
 

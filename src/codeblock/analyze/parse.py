@@ -22,6 +22,7 @@ MAX_DEPTH = 10_000  # a query loses captures below a depth of 2 ** 16 without a 
 MAX_ERROR_CHILDREN = 5_000  # a query takes time quadratic in the children of one ERROR node
 _ITEM_CAPTURES = ("item", "comment")  # the beginnings of their names
 _NAME_CAPTURES = ("def", "mut", "call", "ignore")
+_CLAUSES = ("flow.alt", "flow.alt.total", "flow.handler", "flow.post", "flow.finally")  # what ends a run of statements
 _CHUNK = 1 << 16
 _SHORT = 1 << 13  # bytes that never take long to parse
 _CHECK_EVERY = 1 << 12  # leaves
@@ -124,9 +125,13 @@ def parse(source: bytes, lines: Lines, spans: Sequence[ByteSpan], language: Lang
     if unfinished or (attempt.error_bytes and _damaged_at_end(attempt.damage, source, spans[-1].end)):
         attempt = min((attempt, *_closed(attempt.damage, source, lines, spans, language, deadline)), key=lambda a: a.error_bytes)
     damage, cut = attempt.damage, attempt.cut
-    core, identifiers, depth = _tokens(attempt.tree, language, damage.loose, deadline)
+    core, identifiers, behind, depth = _tokens(attempt.tree, language, damage.loose, deadline)
     unfit = damage.wide or depth > MAX_DEPTH
     nodes, names, captures = ({}, {}, {}) if unfit else _captures(attempt.tree, source, language, cut, deadline)
+    # behind a sign stand members, but also the names of functions (`def self.f`)
+    named = {start for name, starts in names.items() if ".outer" in name for start in starts}
+    if found := [span for span in behind if span[0] in named]:
+        identifiers = sorted(identifiers + found)
     return Parsed(
         source,
         lines,
@@ -198,13 +203,14 @@ def _point(lines: Lines, offset: int) -> tree_sitter.Point:
 
 def _tokens(
     tree: tree_sitter.Tree, language: Language, loose: set[Interval], deadline: Deadline
-) -> tuple[list[Interval], list[Interval], int]:
-    """Walk the tree once, for the core tokens, the identifiers among them that may be variables, and its depth.
+) -> tuple[list[Interval], list[Interval], list[Interval], int]:
+    """Walk the tree once: its core tokens, the identifiers among them that may be variables, those behind a sign, its depth.
 
     The walk keeps no nodes and does not recurse: trees can be 100,000 levels deep.
     """
     core: list[Interval] = []
     identifiers: list[Interval] = []
+    behind: list[Interval] = []
     leaf = language.leaf
     depth = deepest = before = 0
     cursor = tree.walk()
@@ -228,12 +234,12 @@ def _tokens(
                 start, end = span = node.byte_range
                 if start < end:
                     core.append(span)
-                    if what == NAME and before != ACCESS:
-                        identifiers.append(span)
+                    if what == NAME:
+                        (behind if before == ACCESS else identifiers).append(span)
             before = what
             while not right():
                 if not up():
-                    return core, identifiers, deepest
+                    return core, identifiers, behind, deepest
                 depth -= 1
 
 
@@ -294,17 +300,17 @@ def _captures(
         else:
             captures.setdefault(name, []).extend([node.byte_range for node in captured])
         deadline.check()
-    clauses = {*captures.get("flow.alt", ()), *captures.get("flow.alt.total", ())}
+    clauses = {clause for name in _CLAUSES for clause in captures.get(name, ())}
     for name, captured in runs.items():
         captures.setdefault(name, []).extend(_runs(captured, clauses, deadline))
     return nodes, names, captures
 
 
 def _runs(captured: list[tree_sitter.Node], clauses: set[Interval], deadline: Deadline) -> list[Interval]:
-    """What stands behind each of some tokens in its parent, up to a clause."""
+    """What stands behind each of some tokens in its parent, or from each of some nodes on, up to a clause."""
     runs: list[Interval] = []
     for token in captured:
-        start = end = token.end_byte
+        start = end = token.start_byte if token.is_named else token.end_byte
         for sibling in token.parent.named_children if token.parent is not None else ():
             if sibling.start_byte >= start:
                 if sibling.byte_range in clauses:

@@ -64,6 +64,8 @@ class Role:
     ATTR = 1 << 15  # a member of a class, reached through a receiver
     REUSE = 1 << 16
     LOCAL = 1 << 17
+    COPY = 1 << 19
+    MEMBER = 1 << 20
 
 
 class LoopKind(IntEnum):

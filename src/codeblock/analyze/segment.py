@@ -107,7 +107,9 @@ def _parse_fence(source: bytes, lines: Lines, fence: Fence, deadline: Deadline) 
     name = resolve_alias(fence.info)
     if name is None or _is_session(text, load(name)):
         return None
-    return _vote(source, lines, fence.spans, [load(name), *(load(s) for s in load(name).siblings)], deadline)
+    whole = text.decode("utf-8", "replace")
+    siblings = [sibling for sibling in map(load, load(name).siblings) if sibling.requires.search(whole)]
+    return _vote(source, lines, fence.spans, [load(name), *siblings], deadline)
 
 
 def _likeliest(
@@ -115,6 +117,7 @@ def _likeliest(
 ) -> Parsed | None:
     """The parse in the language that a text most likely is in, of those that it has telltales of."""
     text = _content(source, spans).decode("utf-8", "replace")
+    candidates = [c for c in candidates if c.requires.search(text)]
     found = {language.name: sum(t.search(text) is not None for t in language.telltales) for language in candidates}
     likely = sorted((c for c in candidates if found[c.name]), key=lambda c: -found[c.name])[:_TRIED]
     likely = likely or [c for c in candidates if not c.parses_prose][:1]  # the first may be meant where nothing speaks for any

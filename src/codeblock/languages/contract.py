@@ -40,6 +40,7 @@ class Detect(_Table):
     telltales: tuple[str, ...]
     prompts: tuple[str, ...]
     siblings: tuple[str, ...]
+    requires: str = ""
     parses_prose: bool = False
 
 
@@ -119,7 +120,7 @@ def _options(first: str, *others: str) -> list[str]:
 
 CAPTURES = frozenset(
     [
-        *(f"item{kind}" for kind in ("", ".header", ".definition", ".docstring", ".absorb")),
+        *(f"item{kind}" for kind in ("", ".header", ".definition", ".docstring", ".absorb", ".after")),
         *(f"scope.{kind}" for kind in ("fn", "sealed", "lambda", "class", "members", "comp", "block")),
         *_options(
             "def",
@@ -136,6 +137,8 @@ CAPTURES = frozenset(
             "global",
             "nonlocal",
             "local",
+            "copy",
+            "member",
         ),
         *("attr", "attr.def", "attr.def.read", "attr.mut", "attr.call"),
         *("comment", "body", "body.run", "mut", "call", "ignore", "outer", "delay", "late", "verb", "assign"),
@@ -143,7 +146,7 @@ CAPTURES = frozenset(
             f"flow.{part}"
             for part in ("branch", "switch", "cases", "alt", "alt.run", "alt.total", "for", "while", "do", "callback")
         ),
-        *(f"flow.{part}" for part in ("inf", "body", "post", "try", "trybody", "handler", "finally", "with")),
+        *(f"flow.{part}" for part in ("inf", "body", "post", "try", "trybody", "trybody.run", "handler", "finally", "with")),
         *(f"jump.{kind}" for kind in ("return", "raise", "break", "continue")),
     ]
 )

@@ -7,22 +7,23 @@ has its tables, query files and fixtures, but for what its own files say. One ca
 Items
     ``@item`` a simple statement · ``@item.header`` a compound statement or clause · ``@item.definition`` a function or class ·
     ``@item.docstring`` a string that stands as a statement · ``@item.absorb`` no item after all, part of the one around it ·
-    ``@comment`` · ``@body`` the node that holds the statements of a header; or ``@body.run`` a token behind which they
-    stand, up to the next ``@flow.alt`` or the end of its parent
+    ``@item.after`` part of the item before it, as the text of a here-document · ``@comment`` · ``@body`` the node that holds
+    the statements of a header; or ``@body.run`` a token behind which they stand, up to the next clause or the end of its parent
 Scopes
     ``@scope.fn`` a function, whose body runs later · ``@scope.sealed`` one that sees nothing around it but what is ``outer`` or
-    ``hoist`` · ``@scope.lambda`` a function that is evaluated in place, also where it is a
-    ``@scope.fn`` too · ``@scope.class`` names that nested functions do not see · ``@scope.members`` a class whose names they do
-    see, with or without its receiver · ``@scope.comp`` · ``@scope.block``, in which a name means what is around it until it is
-    declared, but for functions, which run later
+    ``hoist`` · ``@scope.lambda`` a function that is evaluated in place, also where it is a ``@scope.fn`` or ``@scope.sealed``
+    too · ``@scope.class`` names that nested functions do not see · ``@scope.members`` a class whose names they do see, with or
+    without its receiver · ``@scope.comp`` · ``@scope.block``, in which a name means what is around it until it is declared, but
+    for functions, which run later
 Definitions, on the identifier: ``@def`` and any of these after it, as in ``@def.outer.hoist``
     ``outer`` in the scope around, the name of a function or class · ``var`` skips block scopes · ``hoist`` visible before its
     position · ``set`` assigns without declaring; what nothing declares belongs to the whole program · ``reuse`` assigns to the
     variable of that name that the function has, or else declares one · ``read`` is a use too (``x += 1``) · ``declare`` binds
     without a value · ``now`` at its own position, not at the end of the item · ``walrus`` the same, outside comprehensions ·
-    ``del``, ``global``, ``nonlocal`` · ``local`` declares even where another pattern says ``set``. ``@delay``: a ``now`` or
-    ``walrus`` that begins where this node does happens where it ends · ``@late``: what is declared in this node, but not in a
-    scope in it, is so where the node ends (``let x = match x {}``)
+    ``del``, ``global``, ``nonlocal`` · ``local`` declares even where another pattern says ``set`` · ``copy`` declares with the
+    value that the name has around the function · ``member`` defines the member of that name of the class around, too.
+    ``@delay``: a ``now`` or ``walrus`` that begins where this node does happens where it ends · ``@late``: what is declared in
+    this node, but not in a scope in it, is so where the node ends (``let x = match x {}``)
 Uses
     every identifier but definitions and ``@ignore`` · ``@mut`` base of an attribute or element store · ``@call`` the called name,
     a use even where it is ``@ignore`` · ``@outer`` evaluated in the scope around the innermost one ·
@@ -33,8 +34,9 @@ Flow
     ``@flow.for`` (the header's uses run once), ``@flow.while`` (each turn),
     ``@flow.do`` (body first), ``@flow.callback`` (a function that its caller runs in place, any number of times; it is a
     ``@scope.lambda`` too, and a return goes on with the next turn), with ``@flow.body``, ``@flow.post`` (else) and ``@flow.inf``
-    (only a break leaves it) · ``@flow.try`` with ``@flow.trybody``, ``@flow.handler``, ``@flow.post``, ``@flow.finally`` ·
-    ``@flow.with`` (may swallow an exception) · ``@jump.return``, ``@jump.raise``, ``@jump.break``, ``@jump.continue``
+    (only a break leaves it) · ``@flow.try`` with ``@flow.trybody`` (or ``@flow.trybody.run``, the first of its statements, which
+    go on up to the next clause), ``@flow.handler``, ``@flow.post``, ``@flow.finally`` · ``@flow.with`` (may swallow an
+    exception) · ``@jump.return``, ``@jump.raise``, ``@jump.break``, ``@jump.continue``
 Words
     ``@verb`` a word that may say what the rest of its parent is, as the table ``data_flow.verbs`` has it: a jump, or ``assign`` ·
     ``@assign`` defines the names in it that are ``@ignore``, as ``set`` does
@@ -79,6 +81,7 @@ class Language:
         siblings: names of languages that a fence of this language may hold in truth.
         first_line: what the first line of bare code looks like.
         telltales: what code of this language, and of few others, has in some line.
+        requires: what code of this language has in any case.
         prompts: what the first line of a session transcript starts with.
         parses_prose: whether the grammar takes prose for code, so that only telltales show this language.
         closers: per kind id of an opening bracket, what closes it.
@@ -102,6 +105,7 @@ class Language:
     siblings: tuple[str, ...]
     first_line: re.Pattern[str]
     telltales: tuple[re.Pattern[str], ...]
+    requires: re.Pattern[str]
     prompts: tuple[str, ...]
     parses_prose: bool
     closers: dict[int, bytes]
@@ -155,6 +159,7 @@ def load(name: str) -> Language:
         siblings=pack.detect.siblings,
         first_line=re.compile(pack.detect.first_line),
         telltales=tuple(re.compile(telltale, re.MULTILINE) for telltale in pack.detect.telltales),
+        requires=re.compile(pack.detect.requires),
         prompts=pack.detect.prompts,
         parses_prose=pack.detect.parses_prose,
         closers={i: closing.brackets[kind].encode() for i, kind in kinds if kind in closing.brackets},

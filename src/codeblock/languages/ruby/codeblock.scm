@@ -11,7 +11,13 @@
 (ensure (_) @item)
 [(begin) (case) (case_match) (else) (elsif) (ensure) (for) (if) (in_clause) (rescue) (unless) (until) (when) (while)] @item.header
 [(class) (method) (module) (singleton_class) (singleton_method)] @item.definition
+; `begin ... end while x`
+(while_modifier body: (begin)) @item.header
+(until_modifier body: (begin)) @item.header
+(while_modifier body: (begin) @item.absorb)
+(until_modifier body: (begin) @item.absorb)
 (empty_statement) @item.absorb
+(heredoc_body) @item.after
 (uninterpreted) @item.absorb
 (comment) @comment
 [(block_body) (body_statement) (do) (then)] @body
@@ -31,6 +37,7 @@
 (operator_assignment left: (identifier) @def.reuse.read)
 (operator_assignment left: (global_variable) @def.set.read)
 (left_assignment_list (identifier) @def.reuse)
+(rest_assignment (identifier) @def.reuse)
 (destructured_left_assignment (identifier) @def.reuse)
 (destructured_parameter (identifier) @def)
 (method_parameters (identifier) @def)
@@ -47,16 +54,24 @@
 (array_pattern (identifier) @def.reuse)
 (in_clause pattern: (identifier) @def.reuse)
 (keyword_pattern value: (identifier) @def.reuse)
+(keyword_pattern key: (hash_key_symbol) @def.reuse !value)
+(array_pattern (splat_parameter name: (identifier) @def.reuse))
+(hash_pattern (hash_splat_parameter name: (identifier) @def.reuse))
+(match_pattern pattern: (identifier) @def.reuse)
+(alias name: (identifier) @def.hoist)
 (method name: (identifier) @def.outer.hoist)
 (singleton_method name: (identifier) @def.outer.hoist)
 (class name: (constant) @def.outer.hoist)
 (module name: (constant) @def.outer.hoist)
-(assignment left: (element_reference object: (identifier) @mut))
-(assignment left: (call receiver: (identifier) @mut))
-(operator_assignment left: (element_reference object: (identifier) @mut))
-(operator_assignment left: (call receiver: (identifier) @mut))
+; what such a node begins with is the variable
+(assignment left: (element_reference) @mut)
+(assignment left: (call receiver: (_)) @mut)
+(operator_assignment left: (element_reference) @mut)
+(operator_assignment left: (call receiver: (_)) @mut)
+(left_assignment_list (element_reference) @mut)
+(left_assignment_list (call receiver: (_)) @mut)
 ; `list << x`
-(binary left: (identifier) @mut operator: "<<")
+(binary left: (_) @mut operator: "<<")
 
 ; ---- members
 (assignment left: (instance_variable) @attr.def)
@@ -64,18 +79,33 @@
 (operator_assignment left: (instance_variable) @attr.def.read)
 (operator_assignment left: (class_variable) @attr.def.read)
 (left_assignment_list (instance_variable) @attr.def)
-(assignment left: (element_reference object: (instance_variable) @attr.mut))
-(operator_assignment left: (element_reference object: (instance_variable) @attr.mut))
-(binary left: (instance_variable) @attr.mut operator: "<<")
+(left_assignment_list (class_variable) @attr.def)
+(assignment left: (element_reference) @attr.mut)
+(assignment left: (call receiver: (instance_variable)) @attr.mut)
+(assignment left: (call receiver: (self)) @attr.def)
+(operator_assignment left: (element_reference) @attr.mut)
+(operator_assignment left: (call receiver: (instance_variable)) @attr.mut)
+(operator_assignment left: (call receiver: (self)) @attr.def.read)
+(left_assignment_list (element_reference) @attr.mut)
+(left_assignment_list (call receiver: (self)) @attr.def)
+(binary left: (_) @attr.mut operator: "<<")
+(call receiver: (self)) @attr.call
 
 ; ---- calls
 (call !receiver method: (identifier) @call)
 (call receiver: (constant) @call)
 
+; ---- names that are no uses
+(pair key: (hash_key_symbol) @ignore value: (_))
+(keyword_pattern key: (hash_key_symbol) @ignore value: (_))
+(setter (identifier) @ignore)
+(singleton_method object: (self) @ignore)
+
 ; ---- flow
 (argument_list (lambda) @flow.callback)
-(call block: (block) @flow.callback)
-(call block: (do_block) @flow.callback)
+; a return in a block leaves the method
+(call block: (block) @flow.while)
+(call block: (do_block) @flow.while)
 [(case) (case_match) (if) (unless)] @flow.branch
 (if consequence: (then) @flow.alt)
 (unless consequence: (then) @flow.alt)
@@ -96,13 +126,42 @@
 (while body: (do) @flow.body)
 (until body: (do) @flow.body)
 (for body: (do) @flow.body)
+[(until_modifier) (while_modifier)] @flow.while
+(while_modifier body: (begin)) @flow.do
+(until_modifier body: (begin)) @flow.do
+(while_modifier body: (_) @flow.body)
+(until_modifier body: (_) @flow.body)
 [(if_modifier) (unless_modifier)] @flow.branch
 (if_modifier body: (_) @flow.alt)
 (unless_modifier body: (_) @flow.alt)
-; no node holds what a rescue guards, so a handler follows it and may be passed by
-(begin (rescue)) @flow.branch
-(body_statement (rescue)) @flow.branch
-(rescue) @flow.alt
+(begin (rescue)) @flow.try
+(begin (ensure)) @flow.try
+(body_statement (rescue)) @flow.try
+(body_statement (ensure)) @flow.try
+(begin . (_) @flow.trybody.run (rescue))
+(begin . (_) @flow.trybody.run (ensure))
+(body_statement . (_) @flow.trybody.run (rescue))
+(body_statement . (_) @flow.trybody.run (ensure))
+(begin (else) @flow.post)
+(body_statement (else) @flow.post)
+(rescue) @flow.handler
+(ensure) @flow.finally
+; a call of `raise` and the like where nothing decides whether it happens
+(program (call !receiver method: (identifier) @verb))
+(body_statement (call !receiver method: (identifier) @verb))
+(block_body (call !receiver method: (identifier) @verb))
+(then (call !receiver method: (identifier) @verb))
+(do (call !receiver method: (identifier) @verb))
+(else (call !receiver method: (identifier) @verb))
+(begin (call !receiver method: (identifier) @verb))
+(if_modifier body: (call !receiver method: (identifier) @verb))
+(unless_modifier body: (call !receiver method: (identifier) @verb))
+; without arguments, where it is the last statement
+(then (identifier) @verb .)
+(else (identifier) @verb .)
+(body_statement (identifier) @verb .)
+(block_body (identifier) @verb .)
+(retry) @jump.raise
 (return) @jump.return
 (break) @jump.break
 (next) @jump.continue
