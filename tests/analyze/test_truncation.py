@@ -53,6 +53,19 @@ def test_a_statement_whose_body_stops_is_as_good_as_a_header(name):
     assert items_text(source, analyze_code(source, "javascript")) == expected
 
 
+COMMENTS = {
+    "in a line of comment": "class A {\n    int x;\n    // more",
+    "behind comments": "class A {\n    int x;\n    // more\n    /* and\n       more */\n\n",
+    "in a comment of an empty class": "namespace N\n{\n    class A\n    {\n        /// <summary>\n        /// Say",
+}
+
+
+@pytest.mark.parametrize("name", COMMENTS)
+def test_comments_at_the_end_do_not_hide_what_is_open(name):
+    analysis = analyze_code(COMMENTS[name], "csharp")
+    assert [item.node for item in analysis.items if item.kind is ItemKind.ERROR] == []
+
+
 def test_a_truncated_program_keeps_the_items_before_the_last_line():
     chance = random.Random(1)
     kept = total = 0

@@ -122,7 +122,7 @@ def parse(source: bytes, lines: Lines, spans: Sequence[ByteSpan], language: Lang
     """
     attempt = _attempt(source, lines, spans, None, b"", language, deadline)
     unfinished = bool(attempt.error_bytes) and _open_at(attempt.damage, source, spans[-1].end, language)[1] is not None
-    if unfinished or (attempt.error_bytes and _damaged_at_end(attempt.damage, source, spans[-1].end)):
+    if unfinished or (attempt.error_bytes and _damaged_at_end(attempt.damage, source, spans[-1].end, language)):
         attempt = min((attempt, *_closed(attempt.damage, source, lines, spans, language, deadline)), key=lambda a: a.error_bytes)
     damage, cut = attempt.damage, attempt.cut
     core, identifiers, behind, depth = _tokens(attempt.tree, language, damage.loose, deadline)
@@ -322,9 +322,13 @@ def _runs(captured: list[tree_sitter.Node], clauses: set[Interval], deadline: De
     return runs
 
 
-def _damaged_at_end(damage: _Damage, source: bytes, end: int) -> bool:
-    """Whether damage reaches the last line that is not blank."""
+def _damaged_at_end(damage: _Damage, source: bytes, end: int, language: Language) -> bool:
+    """Whether damage reaches the last line that is not blank, or the last one of code if comments follow it."""
     line = source.rfind(b"\n", 0, len(source[:end].rstrip())) + 1
+    for (start, _), kind in reversed(damage.leaves):
+        if language.leaf[kind] >= CORE or kind in language.closers or kind in language.closing:
+            line = min(line, source.rfind(b"\n", 0, start) + 1)
+            break
     return any(stop > line for _, stop in (*damage.errors, *damage.missing))
 
 
@@ -337,6 +341,8 @@ def _closed(
     for cut in (end, source.rfind(b"\n", 0, end) + 1):
         brackets, string = _open_at(damage, source, cut, language)
         closers = (string or b"") + b"".join(reversed(brackets))
+        if string is None and _comment_at(damage, source, cut, language):
+            closers = b"\n" + closers
         if (closers or cut < end) and cut > spans[0].start:
             attempts.append(_attempt(source, lines, spans, cut, closers, language, deadline))
     return attempts
@@ -362,6 +368,12 @@ def _open_at(damage: _Damage, source: bytes, cut: int, language: Language) -> tu
         elif kind in language.closing and brackets and brackets[-1] == source[start:end]:
             brackets.pop()
     return brackets, string
+
+
+def _comment_at(damage: _Damage, source: bytes, cut: int, language: Language) -> bool:
+    """Whether a comment that only the end of its line closes is open at `cut`."""
+    line = source.rfind(b"\n", 0, cut) + 1
+    return any(line <= start < cut and source.startswith(language.comment.encode(), start) for (start, _), _ in damage.leaves)
 
 
 def _before(intervals: list[Interval], cut: int | None) -> list[Interval]:

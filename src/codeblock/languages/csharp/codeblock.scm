@@ -4,17 +4,18 @@
 [(break_statement) (continue_statement) (delegate_declaration) (empty_statement) (enum_member_declaration)
  (event_field_declaration) (expression_statement) (extern_alias_directive) (field_declaration) (file_scoped_namespace_declaration)
  (global_attribute) (goto_statement) (local_declaration_statement) (preproc_define) (preproc_endregion) (preproc_line)
- (preproc_nullable) (preproc_pragma) (preproc_region) (preproc_undef) (return_statement) (throw_statement) (using_directive)
- (yield_statement)] @item
+ (preproc_nullable) (preproc_pragma) (preproc_region) (preproc_undef) (return_statement) (switch_expression_arm) (throw_statement)
+ (using_directive) (yield_statement)] @item
 [(accessor_declaration) (catch_clause) (checked_statement) (do_statement) (finally_clause) (fixed_statement) (for_statement)
  (foreach_statement) (if_statement) (labeled_statement) (lock_statement) (preproc_elif) (preproc_else) (preproc_if)
- (switch_expression) (switch_expression_arm) (switch_section) (switch_statement) (try_statement) (unsafe_statement) (using_statement)
+ (switch_section) (switch_statement) (try_statement) (unsafe_statement) (using_statement)
  (while_statement)] @item.header
 [(class_declaration) (constructor_declaration) (conversion_operator_declaration) (destructor_declaration) (enum_declaration)
  (event_declaration) (indexer_declaration) (interface_declaration) (local_function_statement) (method_declaration)
  (namespace_declaration) (operator_declaration) (property_declaration) (record_declaration) (struct_declaration)] @item.definition
 (labeled_statement (identifier) (_) @item.absorb)
 (block (block) @item.header)
+(global_statement (block) @item.header)
 (comment) @comment
 [(accessor_list) (block) (declaration_list) (enum_member_declaration_list) (switch_body)] @body
 (if_statement consequence: (_) @body)
@@ -24,6 +25,7 @@
 (while_statement body: (_) @body)
 (do_statement body: (_) @body)
 (using_statement body: (_) @body)
+(switch_section ":" @body.run)
 
 ; ---- scopes
 [(accessor_declaration) (anonymous_method_expression) (constructor_declaration) (conversion_operator_declaration) (destructor_declaration)
@@ -33,14 +35,12 @@
 (argument [(anonymous_method_expression) (lambda_expression)] @scope.lambda)
 [(class_declaration) (enum_declaration) (interface_declaration) (record_declaration) (struct_declaration)] @scope.members
 [(block) (catch_clause) (for_statement) (foreach_statement) (switch_body) (switch_expression_arm) (using_statement)] @scope.block
+(query_expression) @scope.comp
 
 ; ---- definitions
-(local_declaration_statement (variable_declaration (variable_declarator name: (identifier) @def)))
+(variable_declarator name: (identifier) @def)
 (local_declaration_statement (variable_declaration (variable_declarator . (identifier) @def.declare .)))
-(for_statement initializer: (variable_declaration (variable_declarator name: (identifier) @def)))
-(using_statement (variable_declaration (variable_declarator name: (identifier) @def)))
-(field_declaration (variable_declaration (variable_declarator name: (identifier) @def.hoist)))
-(field_declaration (variable_declaration (variable_declarator . (identifier) @def.declare .)))
+(field_declaration (variable_declaration (variable_declarator name: (identifier) @def.hoist))) ; without a value, it is 0 or null
 (event_field_declaration (variable_declaration (variable_declarator name: (identifier) @def.hoist)))
 (property_declaration name: (identifier) @def.hoist)
 (enum_member_declaration name: (identifier) @def.hoist)
@@ -53,6 +53,11 @@
 (declaration_expression name: (identifier) @def)
 (declaration_pattern name: (identifier) @def)
 (recursive_pattern name: (identifier) @def)
+(from_clause name: (identifier) @def)
+(let_clause . (identifier) @def)
+(join_clause . (identifier) @def)
+(join_into_clause (identifier) @def)
+(query_expression "into" . (identifier) @def)
 (method_declaration name: (identifier) @def.outer.hoist)
 (local_function_statement name: (identifier) @def.outer.hoist)
 (class_declaration name: (identifier) @def.outer.hoist)
@@ -64,23 +69,25 @@
 (assignment_expression left: (identifier) @def.set)
 (assignment_expression left: (identifier) @def.read operator: ["+=" "-=" "*=" "/=" "%=" "&=" "|=" "^=" "<<=" ">>=" "??="])
 (assignment_expression left: (tuple_expression (argument (identifier) @def.set)))
-(postfix_unary_expression (identifier) @def.set.read "++")
-(postfix_unary_expression (identifier) @def.set.read "--")
-(prefix_unary_expression "++" (identifier) @def.set.read)
-(prefix_unary_expression "--" (identifier) @def.set.read)
+(postfix_unary_expression (identifier) @def.set.read ["++" "--"])
+(prefix_unary_expression ["++" "--"] (identifier) @def.set.read)
 (argument "out" (identifier) @def.set)
 (argument "ref" (identifier) @mut)
-(assignment_expression left: (element_access_expression expression: (identifier) @mut))
-(assignment_expression left: (element_access_expression expression: (element_access_expression expression: (identifier) @mut)))
-(assignment_expression left: (member_access_expression expression: (identifier) @mut))
-(postfix_unary_expression (element_access_expression expression: (identifier) @mut))
-(postfix_unary_expression (member_access_expression expression: (identifier) @mut))
+; the base of `a[i]`, `a.b`, `a[i].b`, `a!.b`, but not the `f` of `f(x)[i]`
+(assignment_expression left: (_ . (identifier) @mut))
+(assignment_expression left: (_ . (_ !arguments . (identifier) @mut)))
+(assignment_expression left: (_ . (_ . (_ !arguments . (identifier) @mut))))
+(postfix_unary_expression (_ !arguments . (identifier) @mut) ["++" "--"])
+(postfix_unary_expression (_ . (_ !arguments . (identifier) @mut)) ["++" "--"])
 
 ; ---- members reached through `this`
 (assignment_expression left: (member_access_expression expression: "this") @attr.def)
-(assignment_expression left: (member_access_expression expression: "this") @attr.def.read operator: ["+=" "-=" "*=" "/=" "%=" "|=" "&=" "??="])
-(postfix_unary_expression (member_access_expression expression: "this") @attr.def.read)
-(assignment_expression left: (element_access_expression expression: (member_access_expression expression: "this") @attr.mut))
+(assignment_expression left: (member_access_expression expression: "this") @attr.def.read operator: ["+=" "-=" "*=" "/=" "%=" "&=" "|=" "^=" "<<=" ">>=" "??="])
+(postfix_unary_expression (member_access_expression expression: "this") @attr.def.read ["++" "--"])
+(prefix_unary_expression ["++" "--"] (member_access_expression expression: "this") @attr.def.read)
+(assignment_expression left: (_ . (member_access_expression expression: "this") @attr.mut))
+(assignment_expression left: (_ . (_ . (member_access_expression expression: "this") @attr.mut)))
+(postfix_unary_expression (_ . (member_access_expression expression: "this") @attr.mut) ["++" "--"])
 (invocation_expression function: (member_access_expression expression: "this") @attr.call)
 
 ; ---- names that are no uses
@@ -88,14 +95,18 @@
 (destructor_declaration name: (identifier) @ignore)
 (using_directive (identifier) @ignore)
 (using_directive (qualified_name) @ignore)
-(namespace_declaration name: (identifier) @ignore)
-(file_scoped_namespace_declaration name: (identifier) @ignore)
+(namespace_declaration name: (_) @ignore)
+(file_scoped_namespace_declaration name: (_) @ignore)
 (labeled_statement . (identifier) @ignore)
 (goto_statement (identifier) @ignore)
 (attribute name: (identifier) @ignore)
 (argument name: (identifier) @ignore)
 (subpattern (identifier) @ignore)
-(initializer_expression (assignment_expression left: (identifier) @ignore))
+(attribute_argument name: (identifier) @ignore)
+(anonymous_object_creation_expression (identifier) @ignore . "=")
+(with_initializer . (identifier) @ignore)
+; sets a member of the new object
+(initializer_expression (assignment_expression left: (identifier) @def.declare))
 (invocation_expression function: (identifier) @call)
 (object_creation_expression type: (identifier) @call)
 (object_creation_expression type: (generic_name (identifier) @call))
@@ -107,8 +118,8 @@
 (if_statement alternative: (_) @flow.alt.total)
 [(switch_expression) (switch_statement)] @flow.cases
 (switch_section) @flow.alt
-(switch_expression_arm) @flow.alt
 (switch_section "default") @flow.alt.total
+(switch_expression_arm) @flow.alt.total ; some arm is always taken
 [(for_statement) (while_statement)] @flow.while
 (foreach_statement) @flow.for
 (do_statement) @flow.do

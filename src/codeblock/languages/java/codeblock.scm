@@ -5,13 +5,20 @@
  (enum_constant) (explicit_constructor_invocation) (expression_statement) (field_declaration) (import_declaration)
  (local_variable_declaration) (package_declaration) (return_statement) (throw_statement) (yield_statement)] @item
 [(catch_clause) (do_statement) (enhanced_for_statement) (finally_clause) (for_statement) (if_statement) (labeled_statement)
- (switch_block_statement_group) (switch_expression) (switch_rule) (synchronized_statement) (try_statement)
+ (switch_block_statement_group) (switch_rule) (synchronized_statement) (try_statement)
  (try_with_resources_statement) (while_statement)] @item.header
 [(annotation_type_declaration) (class_declaration) (compact_constructor_declaration) (constructor_declaration) (enum_declaration)
  (interface_declaration) (method_declaration) (record_declaration) (static_initializer)] @item.definition
 (for_statement init: (_) @item.absorb)
 (labeled_statement (identifier) (_) @item.absorb)
+; as a value, it is part of a statement
+(block (switch_expression) @item.header)
+(program (switch_expression) @item.header)
+(constructor_body (switch_expression) @item.header)
+(switch_block_statement_group (switch_expression) @item.header)
 (block (block) @item.header)
+(program (block) @item.header)
+(class_body (block) @item.header) ; an initialiser
 [(block_comment) (line_comment)] @comment
 [(annotation_type_body) (block) (class_body) (constructor_body) (enum_body) (interface_body) (switch_block)] @body
 (if_statement consequence: (_) @body)
@@ -22,19 +29,20 @@
 (do_statement body: (_) @body)
 (switch_rule (expression_statement) @body)
 (switch_rule (throw_statement) @body)
+(switch_block_statement_group ":" @body.run)
 
 ; ---- scopes
-[(compact_constructor_declaration) (constructor_declaration) (lambda_expression) (method_declaration) (static_initializer)] @scope.fn
+[(compact_constructor_declaration) (constructor_declaration) (lambda_expression) (method_declaration)] @scope.fn
 (argument_list (lambda_expression) @scope.lambda)
 [(class_declaration) (enum_declaration) (interface_declaration) (record_declaration)] @scope.members
 (object_creation_expression (class_body) @scope.members)
+(enum_constant (class_body) @scope.members)
 [(block) (catch_clause) (enhanced_for_statement) (for_statement) (switch_block) (try_with_resources_statement)] @scope.block
 
 ; ---- definitions
 (local_variable_declaration declarator: (variable_declarator name: (identifier) @def))
 (local_variable_declaration declarator: (variable_declarator name: (identifier) @def.declare !value))
-(field_declaration declarator: (variable_declarator name: (identifier) @def.hoist))
-(field_declaration declarator: (variable_declarator name: (identifier) @def.declare !value))
+(field_declaration declarator: (variable_declarator name: (identifier) @def.hoist)) ; without a value, it is 0 or null
 (constant_declaration declarator: (variable_declarator name: (identifier) @def.hoist))
 (enum_constant name: (identifier) @def.hoist)
 (formal_parameter name: (identifier) @def)
@@ -55,18 +63,21 @@
 (assignment_expression left: (identifier) @def.set)
 (assignment_expression left: (identifier) @def.read operator: ["+=" "-=" "*=" "/=" "%=" "&=" "|=" "^=" "<<=" ">>=" ">>>="])
 (update_expression (identifier) @def.set.read)
-(assignment_expression left: (array_access array: (identifier) @mut))
-(assignment_expression left: (array_access array: (array_access array: (identifier) @mut)))
-(assignment_expression left: (field_access object: (identifier) @mut))
-(update_expression (array_access array: (identifier) @mut))
-(update_expression (field_access object: (identifier) @mut))
+; the base of `a[i]`, `a.b`, `a[i].b`, `a[i][j]`, but not the `f` of `f(x)[i]`
+(assignment_expression left: (_ . (identifier) @mut))
+(assignment_expression left: (_ . (_ !arguments . (identifier) @mut)))
+(assignment_expression left: (_ . (_ . (_ !arguments . (identifier) @mut))))
+(update_expression (_ !arguments . (identifier) @mut))
+(update_expression (_ . (_ !arguments . (identifier) @mut)))
 
 ; ---- members reached through `this`
 (assignment_expression left: (field_access object: (this)) @attr.def)
-(assignment_expression left: (field_access object: (this)) @attr.def.read operator: ["+=" "-=" "*=" "/=" "%=" "|=" "&=" "^="])
+(assignment_expression left: (field_access object: (this)) @attr.def.read operator: ["+=" "-=" "*=" "/=" "%=" "&=" "|=" "^=" "<<=" ">>=" ">>>="])
 (update_expression (field_access object: (this)) @attr.def.read)
-(assignment_expression left: (array_access array: (field_access object: (this)) @attr.mut))
-(method_invocation object: (this) name: (identifier) @ignore)
+(assignment_expression left: (_ . (field_access object: (this)) @attr.mut))
+(assignment_expression left: (_ . (_ . (field_access object: (this)) @attr.mut)))
+(update_expression (_ . (field_access object: (this)) @attr.mut))
+(method_invocation object: (this)) @attr.call
 
 ; ---- names that are no uses
 (constructor_declaration name: (identifier) @ignore)
@@ -111,5 +122,5 @@
 (finally_clause) @flow.finally
 (return_statement) @jump.return
 (throw_statement) @jump.raise
-(break_statement) @jump.break
+[(break_statement) (yield_statement)] @jump.break
 (continue_statement) @jump.continue
