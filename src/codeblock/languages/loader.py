@@ -23,7 +23,8 @@ Definitions, on the identifier: ``@def`` and any of these after it, as in ``@def
     ``walrus`` that begins where this node does happens where it ends
 Uses
     every identifier but definitions and ``@ignore`` · ``@mut`` base of an attribute or element store · ``@call`` the called name,
-    a use even where it is ``@ignore`` · ``@outer`` evaluated in the scope around the function, class or comprehension ·
+    a use even where it is ``@ignore`` · ``@within`` in a function's header the class that it belongs to, which stands before it ·
+    ``@outer`` evaluated in the scope around the function, class or comprehension ·
     ``@attr.def``, ``@attr.def.read``, ``@attr.mut``, ``@attr.call`` the whole of ``receiver.name``, which else is a use
 Flow
     ``@flow.branch``, ``@flow.switch`` (falls through, break leaves it), ``@flow.cases`` (break leaves it) with ``@flow.alt``
@@ -74,6 +75,7 @@ class Language:
         query: the captures of ``codeblock.scm``.
         kinds: per node kind id, the kind's name.
         leaf: per node kind id, NOT_CORE, INSIDE, ACCESS, CORE or NAME; long enough for the id of ERROR nodes.
+        optional: kind ids of tokens whose absence is no damage.
         siblings: names of languages that a fence of this language may hold in truth.
         first_line: what the first line of bare code looks like.
         telltales: what code of this language, and of few others, has in some line.
@@ -97,6 +99,7 @@ class Language:
     query: tree_sitter.Query
     kinds: tuple[str, ...]
     leaf: bytes
+    optional: frozenset[int]
     siblings: tuple[str, ...]
     first_line: re.Pattern[str]
     telltales: tuple[re.Pattern[str], ...]
@@ -150,6 +153,7 @@ def load(name: str) -> Language:
         query=query,
         kinds=tuple(kind for _, kind in kinds),
         leaf=bytes(_leaf_class(kind, grammar.node_kind_is_named(i), pack.tokens) for i, kind in kinds).ljust(1 << 16, b"\0"),
+        optional=ids(pack.tokens.optional),
         siblings=pack.detect.siblings,
         first_line=re.compile(pack.detect.first_line),
         telltales=tuple(re.compile(telltale, re.MULTILINE) for telltale in pack.detect.telltales),
