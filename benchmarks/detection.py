@@ -1,14 +1,17 @@
 """How well the language of code is found that nobody named, as a table in Markdown.
 
-    python benchmarks/detection.py NEETCODE
+    python benchmarks/detection.py DATA
 
-NEETCODE holds `articles.jsonl.gz`. Up to 200 fenced blocks of each language that has a pack are analysed again: as fences without
-an info string, and as whole responses without a fence.
+DATA holds the folders `gpteacher` and `neetcode`. Of gpteacher's answers, bare code, those count whose instruction names
+one language and no other; it is taken for the truth. Of neetcode's articles, up to 200 fenced blocks of each language that has a
+pack are analysed again: as fences without an info string, and as whole responses without a fence.
 """
 
 from __future__ import annotations
 
+import json
 import random
+import re
 import sys
 from collections import Counter, defaultdict
 from pathlib import Path
@@ -20,13 +23,34 @@ from tests.analyze.corpora import sources
 from codeblock.analyze.analyze import analyze
 
 PER_LANGUAGE = 200
+NAMES = {
+    "bash": "Bash", "cpp": r"C\+\+", "csharp": "C#", "go": "Go(?:lang)?", "java": "Java", "javascript": "JavaScript",
+    "php": "PHP", "python": "Python", "ruby": "Ruby", "rust": "Rust", "typescript": "TypeScript",
+}  # fmt: skip
 
 
 def main(data: Path) -> None:
+    answers(data / "gpteacher" / "codegen-instruct.json")
+    articles(data)
+
+
+def answers(path: Path) -> None:
+    counts: Counter[tuple[str, str]] = Counter()
+    for row in json.loads(path.read_text()):
+        named = [name for name, words in NAMES.items() if re.search(rf"(?<!\w){words}(?![\w+#])", row["instruction"])]
+        if len(named) == 1:
+            counts[named[0], found(row["response"])] += 1
+    print("| instruction names | answers | right | prose | another language |\n|---|--:|--:|--:|---|")
+    for language in sorted({language for language, _ in counts}):
+        mine = Counter({answer: count for (name, answer), count in counts.items() if name == language})
+        print(f"| {language} | {mine.total()} | {cells(mine, language)} |", flush=True)
+
+
+def articles(data: Path) -> None:
     texts: dict[str, list[str]] = defaultdict(list)
-    for language, text in sources(data.parent, data.name):
+    for language, text in sources(data, "neetcode"):
         texts[language].append(text)
-    print("| language | blocks | unnamed fence: right | prose | mistaken for | bare: right | prose | mistaken for |")
+    print("\n| language | blocks | unnamed fence: right | prose | mistaken for | bare: right | prose | mistaken for |")
     print("|---|--:|--:|--:|---|--:|--:|---|")
     for language, blocks in sorted(texts.items()):
         chosen = random.Random(0).sample(blocks, min(PER_LANGUAGE, len(blocks)))

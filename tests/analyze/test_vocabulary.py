@@ -11,7 +11,7 @@ from codeblock.analyze.items import build_items
 from codeblock.analyze.lines import Lines
 from codeblock.analyze.names import ProgramBuilder
 from codeblock.analyze.parse import Parsed, parse
-from codeblock.analyze.program import Role
+from codeblock.analyze.program import Op, Role
 from codeblock.languages import Language, load
 from codeblock.spans import ByteSpan
 
@@ -88,3 +88,35 @@ def test_the_absence_of_an_optional_token_is_no_damage() -> None:
     assert language.optional == {language.grammar.id_for_node_kind("...", False)}
     assert damage(language) == 0
     assert damage(replace(language, optional=frozenset())) == 1
+
+
+def variables(source: str, query: str) -> list[tuple[str, int]]:
+    """The variable of each use and definition, in the order of the text, as its name and number."""
+    found = parsed(source, query)
+    builder = ProgramBuilder(Deadline(60))
+    builder.add(found, [(ByteSpan(0, len(found.source)), 0)])
+    program = builder.finish()
+    used = [program.variable_of[mention] for op, _, mention, _ in program.frames[0] if op in (Op.USE, Op.DEFINE)]
+    return [(program.names[variable].decode(), variable) for variable in used]
+
+
+def test_in_a_block_a_name_means_what_is_around_until_it_is_declared() -> None:
+    query = "(block) @scope.block (assignment left: (identifier) @def.now)"
+    assert variables("x = 1\nif x:\n    while x: x\n    x = 2\n    x\n", query) == [
+        *[("x", 0)] * 4,  # around: the definition, and the uses before the other one
+        *[("x", 1)] * 2,
+    ]
+
+
+def test_what_is_declared_in_a_late_node_is_so_at_its_end() -> None:
+    block = "(block) @scope.block (assignment left: (identifier) @def.now)"
+    assert variables("x = 1\nif 1:\n    x = x\n", block) == [("x", 0), ("x", 1), ("x", 1)]
+    assert variables("x = 1\nif 1:\n    x = x\n", f"{block} (assignment) @late") == [("x", 0), ("x", 0), ("x", 1)]
+
+
+def test_outer_leaves_one_scope() -> None:
+    query = "(for_statement) @scope.block (for_statement left: (identifier) @def) (for_statement right: (_) @outer)"
+    assert variables("x = 1\nfor x in x: x\n", f"{query} (assignment left: (identifier) @def.now)") == [
+        *[("x", 0)] * 2,
+        *[("x", 1)] * 2,
+    ]

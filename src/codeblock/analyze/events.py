@@ -20,7 +20,7 @@ class ScopeKind:
 class Rank:
     """Kinds of events; also the order, outermost first, of nodes with the same interval."""
 
-    CLAUSE, CONSTRUCT, JUMP, SCOPE, INNER_SCOPE, OUTER, NAME = range(7)
+    CLAUSE, CONSTRUCT, JUMP, SCOPE, INNER_SCOPE, LATE, OUTER, NAME = range(8)
 
 
 OPENS = {  # where several claim a node, the first counts
@@ -75,6 +75,7 @@ _RANKS = {
         for name, kind in SCOPES.items()
     },
     "outer": Rank.OUTER,
+    "late": Rank.LATE,
 }
 _ROLES: dict[str, int] = {name.lower(): bit for name, bit in vars(Role).items() if isinstance(bit, int)}
 

@@ -27,7 +27,11 @@ _ATTR, _DECLARE, _DEF, _GLOBAL, _HOIST = Role.ATTR, Role.DECLARE, Role.DEF, Role
 _IGNORE, _LOCAL, _MUT, _OUTER, _READ = Role.IGNORE, Role.LOCAL, Role.MUT, Role.OUTER, Role.READ
 _REUSE, _SET, _VAR, _WITHIN = Role.REUSE, Role.SET, Role.VAR, Role.WITHIN
 _NOT_CALL, _REDIRECT, _USED = ~Role.CALL, Role.GLOBAL | Role.NONLOCAL, Role.READ | Role.DEL
+_LATE = -1  # among the operations, a node that holds definitions back
 _AT_ONCE, _UNDECLARED, _SKIPS = Role.WALRUS | Role.NOW, Role.SET | Role.DEL, Role.VAR | Role.WALRUS
+
+_Holder = tuple[int, list[tuple[int, int, int, bytes, int]]]
+"""A node that holds back what is defined in its scope, and those definitions: scope, item, position, name and role."""
 
 
 @dataclass(slots=True)
@@ -42,6 +46,7 @@ class _Frame:
     header: int = -1  # a `for` loop of which only uses have been read
     soon: list[tuple[int, Instruction]] = field(default_factory=list[tuple[int, Instruction]])  # definitions, with their places
     last: list[Instruction] = field(default_factory=list[Instruction])  # definitions that end their item
+    late: list[_Holder] = field(default_factory=list["_Holder"])
 
     def flush(self) -> None:
         """Let what was delayed happen: a loop begins between the uses and the definitions of its header."""
@@ -91,9 +96,11 @@ class ProgramBuilder:
         self._classes: dict[bytes, int] = {}  # scopes of the classes that no function holds
         self._public: set[tuple[int, bytes]] = set()  # scopes and names that sealed functions see
         self._redirects: dict[tuple[int, bytes], int] = {}  # per scope and name, a `global` or `nonlocal`
-        self._mentions: dict[tuple[int, bytes], int] = {}
+        self._mentions: dict[tuple[int, bytes], int] = {}  # the last of a name in a scope
+        self._places: list[tuple[int, bytes]] = []  # per mention, its scope and name
+        self._since: dict[tuple[int, bytes], int] = {}  # per name that a block declares, the first mention that may mean it
         self._hoisted: set[int] = set()  # mentions
-        self._assigned: dict[tuple[int, bytes], None] = {}  # scopes and names that are assigned to without being declared
+        self._assigned: dict[int, None] = {}  # mentions of what is assigned to without being declared
         # variables: parallel
         self._names: list[bytes] = []
         self._variable_frames: list[int] = []
@@ -150,6 +157,9 @@ class ProgramBuilder:
             elif rank == Rank.OUTER:
                 stack.append((node_end, frame, scope, frame.loop, None, False))
                 frame, scope = self._around(scope)
+            elif rank == Rank.LATE:
+                stack.append((node_end, frame, scope, frame.loop, _LATE, False))
+                frame.late.append((scope, []))
             else:
                 loop = frame.loop
                 op = self._enter(frame, what, what in LOOPS and (start, node_end) in events.infinite)
@@ -160,12 +170,13 @@ class ProgramBuilder:
 
     def finish(self) -> Program:
         """Resolve the names of all blocks and return the program."""
-        for scope, name in self._assigned:
-            if self._resolve(scope, name) < 0:
+        for mention in self._assigned:
+            if self._resolve(mention) < 0:
+                scope, name = self._places[mention]
                 self._declared[0][name] = -1
                 if self._frame_of[scope]:
-                    self._hoisted.add(self._mentions[scope, name])  # assigned to in a function, for everybody to see
-        variables = [self._resolve(scope, name) for scope, name in self._mentions]
+                    self._hoisted.add(mention)  # assigned to in a function, for everybody to see
+        variables = [self._resolve(mention) for mention in range(len(self._places))]
         self._deadline.check()
         for index, mentions in enumerate(self._loop_mentions):
             for variable in sorted({variables[mention] for mention in mentions}):
@@ -173,7 +184,7 @@ class ProgramBuilder:
                 while loop >= 0 and variable not in self._loops[loop].variables:
                     self._loops[loop].variables[variable] = None
                     loop = self._loop_parents[loop]
-        used = ((self._frame_of[scope], variables[mention]) for (scope, _), mention in self._mentions.items())
+        used = ((self._frame_of[scope], variable) for (scope, _), variable in zip(self._places, variables, strict=True))
         return Program(
             tuple(frame.instructions for frame in self._frames),
             tuple(self._loops),
@@ -187,6 +198,10 @@ class ProgramBuilder:
     def _leave(self, node: _Node, frame: _Frame) -> tuple[_Frame, int]:
         """End a node; return the frame and scope around it."""
         _, around, scope, loop, op, function = node
+        if op == _LATE:
+            for late in around.late.pop()[1]:
+                self._name(around, *late)
+            return around, scope
         if function:
             frame.flush()
         if op is not None:
@@ -232,15 +247,16 @@ class ProgramBuilder:
         return len(self._kinds) - 1
 
     def _around(self, scope: int) -> tuple[_Frame, int]:
-        """The frame and scope around the innermost function, class or comprehension."""
-        while scope and self._kinds[scope] == _BLOCK:
-            scope = self._parents[scope]
+        """The scope around the innermost one, and its frame."""
         scope = max(self._parents[scope], 0)
         return self._frames[self._frame_of[scope]], scope
 
     def _mention(self, scope: int, name: bytes) -> int:
         """The number of a name in a scope."""
-        return self._mentions.setdefault((scope, name), len(self._mentions))
+        mention = self._mentions.setdefault((scope, name), len(self._places))
+        if mention == len(self._places):
+            self._places.append((scope, name))
+        return mention
 
     def _name(self, frame: _Frame, scope: int, item: int, position: int, name: bytes, role: int) -> None:
         """Record an identifier that is not just a use. `position` is where a definition happens that happens at once."""
@@ -255,6 +271,9 @@ class ProgramBuilder:
             if role & _WITHIN and frame.index and name in self._classes:  # those lie in no function, so this makes no circle
                 self._parents[scope] = self._classes[name]
             return
+        if frame.late and frame.late[-1][0] == scope and not role & _OUTER:
+            frame.late[-1][1].append((scope, item, position, name, role))
+            return
         name = name[name.rfind(b"/") + 1 :]  # what is imported by a path goes by its last part
         if role & _OUTER:
             if self._kinds[scope] in (_CLASS, _MEMBERS) and not frame.index:
@@ -268,9 +287,9 @@ class ProgramBuilder:
         scope = self._declare(scope, name, role)
         if role & _DECLARE:
             return
-        if role & _SET:
-            self._assigned[scope, name] = None
         mention = self._mention(scope, name)
+        if role & _SET:
+            self._assigned[mention] = None
         self._define(frame, item, mention, role, position if role & _AT_ONCE else None)
         if self._kinds[scope] == _CLASS:
             member = b"." + name.lstrip(b"$")  # a sign of variables is no part of a member's name
@@ -303,6 +322,9 @@ class ProgramBuilder:
                 scope = self._parents[scope]
         if name not in self._declared[scope] and (scope, name) not in self._redirects:
             self._declared[scope][name] = -1
+            if self._kinds[scope] == _BLOCK and not role & _HOIST:
+                self._since[scope, name] = len(self._places)
+                self._mentions.pop((scope, name), None)
         if role & (_OUTER | _HOIST):
             self._public.add((scope, name))
         return scope
@@ -324,8 +346,12 @@ class ProgramBuilder:
             self._define(frame, item, mention, role)
         return True
 
-    def _resolve(self, scope: int, name: bytes) -> int:
-        """The variable that a name means in a scope, -1 if the program does not define it."""
+    def _resolve(self, mention: int) -> int:
+        """The variable that a mention means, -1 if the program does not define it.
+
+        What a block declares is what its name means from there on, but in functions, which run later.
+        """
+        scope, name = self._places[mention]
         crossed = sealed = False  # classes are invisible from the functions in them
         redirects, declared, kinds = self._redirects, self._declared, self._kinds
         if redirects:
@@ -340,7 +366,7 @@ class ProgramBuilder:
             kind = kinds[scope]
             if (
                 name in declared[scope]
-                and not (crossed and kind == _CLASS)
+                and (kind != _CLASS if crossed else mention >= self._since.get((scope, name), 0))
                 and not (sealed and (scope, name) not in self._public)
             ):
                 return self._variable(scope, name)

@@ -13,18 +13,20 @@ Scopes
     ``@scope.fn`` a function, whose body runs later · ``@scope.sealed`` one that sees nothing around it but what is ``outer`` or
     ``hoist`` · ``@scope.lambda`` a function that is evaluated in place, also where it is a
     ``@scope.fn`` too · ``@scope.class`` names that nested functions do not see · ``@scope.members`` a class whose names they do
-    see, with or without its receiver · ``@scope.comp``, ``@scope.block``
+    see, with or without its receiver · ``@scope.comp`` · ``@scope.block``, in which a name means what is around it until it is
+    declared, but for functions, which run later
 Definitions, on the identifier: ``@def`` and any of these after it, as in ``@def.outer.hoist``
     ``outer`` in the scope around, the name of a function or class · ``var`` skips block scopes · ``hoist`` visible before its
     position · ``set`` assigns without declaring; what nothing declares belongs to the whole program · ``reuse`` assigns to the
     variable of that name that the function has, or else declares one · ``read`` is a use too (``x += 1``) · ``declare`` binds
     without a value · ``now`` at its own position, not at the end of the item · ``walrus`` the same, outside comprehensions ·
     ``del``, ``global``, ``nonlocal`` · ``local`` declares even where another pattern says ``set``. ``@delay``: a ``now`` or
-    ``walrus`` that begins where this node does happens where it ends
+    ``walrus`` that begins where this node does happens where it ends · ``@late``: what is declared in this node, but not in a
+    scope in it, is so where the node ends (``let x = match x {}``)
 Uses
     every identifier but definitions and ``@ignore`` · ``@mut`` base of an attribute or element store · ``@call`` the called name,
     a use even where it is ``@ignore`` · ``@within`` in a function's header the class that it belongs to, which stands before it ·
-    ``@outer`` evaluated in the scope around the function, class or comprehension ·
+    ``@outer`` evaluated in the scope around the innermost one ·
     ``@attr.def``, ``@attr.def.read``, ``@attr.mut``, ``@attr.call`` the whole of ``receiver.name``, which else is a use
 Flow
     ``@flow.branch``, ``@flow.switch`` (falls through, break leaves it), ``@flow.cases`` (break leaves it) with ``@flow.alt``
