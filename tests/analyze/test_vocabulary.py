@@ -13,7 +13,7 @@ from codeblock.analyze.lines import Lines
 from codeblock.analyze.names import ProgramBuilder
 from codeblock.analyze.parse import Parsed, parse
 from codeblock.analyze.program import Op, Role
-from codeblock.languages import load
+from codeblock.languages import Language, load
 from codeblock.spans import ByteSpan
 
 
@@ -165,6 +165,37 @@ def test_a_token_ends_with_its_item() -> None:
     items = build_items(found, 0, 0, Deadline(60))
     assert [span for item in items for span in item.core if span.end > item.spans[-1].end] == []
     assert [item.core for item in items if item.node == "string_content"] == [(ByteSpan(5, 6),)]
+
+
+def test_a_function_sees_the_members_of_the_class_that_it_is_within() -> None:
+    query = """
+        (class_definition) @scope.members
+        (class_definition name: (identifier) @def.outer)
+        (function_definition) @scope.fn
+        (assignment left: (identifier) @def)
+        (typed_parameter (identifier) @def)
+    """
+    within = "(typed_parameter type: (type (identifier) @within))"
+    source = "class A:\n    x = 1\ndef f(a: A):\n    class B:\n        y = 2\n    x\ndef g(b: B):\n    y\n"
+
+    def unknown(query: str) -> int:
+        builder = ProgramBuilder(Deadline(60))
+        builder.add(parsed(source, query), [(ByteSpan(0, len(source)), 0)])
+        return builder.finish().variable_of.count(-1)
+
+    assert unknown(query) == 5  # f, x, g, B, y
+    assert unknown(query + within) == 4  # not x; but a class in a function has no members elsewhere
+
+
+def test_the_absence_of_an_optional_token_is_no_damage() -> None:
+    source, language = b"cout << x << y;\nf();\n", load("cpp")
+
+    def damage(language: Language) -> int:
+        return parse(source, Lines(source), (ByteSpan(0, len(source)),), language, Deadline(60)).error_bytes
+
+    assert language.optional == {language.grammar.id_for_node_kind("...", False)}
+    assert damage(language) == 0
+    assert damage(replace(language, optional=frozenset())) == 1
 
 
 def variables(source: str, query: str) -> list[tuple[str, int]]:

@@ -26,7 +26,7 @@ _SEALED_LAMBDA, _COMP, _BLOCK = ScopeKind.SEALED_LAMBDA, ScopeKind.COMP, ScopeKi
 _COPY, _MEMBER = Role.COPY, Role.MEMBER
 _ATTR, _DECLARE, _DEF, _GLOBAL, _HOIST = Role.ATTR, Role.DECLARE, Role.DEF, Role.GLOBAL, Role.HOIST
 _IGNORE, _LOCAL, _MUT, _OUTER, _READ = Role.IGNORE, Role.LOCAL, Role.MUT, Role.OUTER, Role.READ
-_REUSE, _SET, _VAR = Role.REUSE, Role.SET, Role.VAR
+_REUSE, _SET, _VAR, _WITHIN = Role.REUSE, Role.SET, Role.VAR, Role.WITHIN
 _NOT_CALL, _REDIRECT, _USED = ~Role.CALL, Role.GLOBAL | Role.NONLOCAL, Role.READ | Role.DEL
 _LATE = -1  # among the operations, a node that holds definitions back
 _AT_ONCE, _UNDECLARED, _SKIPS = Role.WALRUS | Role.NOW, Role.SET | Role.DEL, Role.VAR | Role.WALRUS
@@ -94,6 +94,7 @@ class ProgramBuilder:
         self._parents = [-1]
         self._frame_of = [0]
         self._declared: list[dict[bytes, int]] = [{}]  # names to variables; -1 until one is needed
+        self._classes: dict[bytes, int] = {}  # scopes of the classes that no function holds
         self._public: set[tuple[int, bytes]] = set()  # scopes and names that sealed functions see
         self._redirects: dict[tuple[int, bytes], int] = {}  # per scope and name, a `global` or `nonlocal`
         self._mentions: dict[tuple[int, bytes], int] = {}  # the last of a name in a scope
@@ -267,13 +268,18 @@ class ProgramBuilder:
             if not role & _IGNORE:
                 mention = self._mention(scope, name)
                 frame.instructions.append((_USE, item, mention, role))
-                self._define(frame, item, mention, role)
+                if role & _MUT:
+                    self._define(frame, item, mention, role)
+            if role & _WITHIN and frame.index and name in self._classes:  # those lie in no function, so this makes no circle
+                self._parents[scope] = self._classes[name]
             return
         if frame.late and frame.late[-1][0] == scope and not role & _OUTER:
             frame.late[-1][1].append((scope, item, position, name, role))
             return
         name = name[name.rfind(b"/") + 1 :]  # what is imported by a path goes by its last part
         if role & _OUTER:
+            if self._kinds[scope] in (_CLASS, _MEMBERS) and not frame.index:
+                self._classes[name] = scope
             frame, scope = self._around(scope)
         if role & _REDIRECT:
             self._redirects[scope, name] = role

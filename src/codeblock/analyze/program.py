@@ -64,6 +64,7 @@ class Role:
     ATTR = 1 << 15  # a member of a class, reached through a receiver
     REUSE = 1 << 16
     LOCAL = 1 << 17
+    WITHIN = 1 << 18
     COPY = 1 << 19
     MEMBER = 1 << 20
 

@@ -53,6 +53,7 @@ class Tokens(_Table):
     not_core_words: tuple[str, ...]
     not_core_signs: tuple[str, ...]
     access: tuple[str, ...]
+    optional: tuple[str, ...] = ()
 
 
 class Closing(_Table):
@@ -141,7 +142,7 @@ CAPTURES = frozenset(
             "member",
         ),
         *("attr", "attr.def", "attr.def.read", "attr.mut", "attr.call"),
-        *("comment", "body", "body.run", "mut", "call", "ignore", "outer", "delay", "late", "verb", "assign"),
+        *("comment", "body", "body.run", "mut", "call", "ignore", "within", "outer", "delay", "late", "verb", "assign"),
         *(
             f"flow.{part}"
             for part in ("branch", "switch", "cases", "alt", "alt.run", "alt.total", "for", "while", "do", "callback")

@@ -26,7 +26,8 @@ Definitions, on the identifier: ``@def`` and any of these after it, as in ``@def
     this node, but not in a scope in it, is so where the node ends (``let x = match x {}``)
 Uses
     every identifier but definitions and ``@ignore`` · ``@mut`` base of an attribute or element store · ``@call`` the called name,
-    a use even where it is ``@ignore`` · ``@outer`` evaluated in the scope around the innermost one ·
+    a use even where it is ``@ignore`` · ``@within`` in a function's header the class that it belongs to, which stands before it ·
+    ``@outer`` evaluated in the scope around the innermost one ·
     ``@attr.def``, ``@attr.def.read``, ``@attr.mut``, ``@attr.call`` the whole of ``receiver.name``, which else is a use
 Flow
     ``@flow.branch``, ``@flow.switch`` (falls through, break leaves it), ``@flow.cases`` (break leaves it) with ``@flow.alt``
@@ -78,6 +79,7 @@ class Language:
         query: the captures of ``codeblock.scm``.
         kinds: per node kind id, the kind's name.
         leaf: per node kind id, NOT_CORE, INSIDE, ACCESS, CORE or NAME; long enough for the id of ERROR nodes.
+        optional: kind ids of tokens whose absence is no damage.
         siblings: names of languages that a fence of this language may hold in truth.
         first_line: what the first line of bare code looks like.
         telltales: what code of this language, and of few others, has in some line.
@@ -102,6 +104,7 @@ class Language:
     query: tree_sitter.Query
     kinds: tuple[str, ...]
     leaf: bytes
+    optional: frozenset[int]
     siblings: tuple[str, ...]
     first_line: re.Pattern[str]
     telltales: tuple[re.Pattern[str], ...]
@@ -156,6 +159,7 @@ def load(name: str) -> Language:
         query=query,
         kinds=tuple(kind for _, kind in kinds),
         leaf=bytes(_leaf_class(kind, grammar.node_kind_is_named(i), pack.tokens) for i, kind in kinds).ljust(1 << 16, b"\0"),
+        optional=ids(pack.tokens.optional),
         siblings=pack.detect.siblings,
         first_line=re.compile(pack.detect.first_line),
         telltales=tuple(re.compile(telltale, re.MULTILINE) for telltale in pack.detect.telltales),
