@@ -167,6 +167,19 @@ def test_a_token_ends_with_its_item() -> None:
     assert [item.core for item in items if item.node == "string_content"] == [(ByteSpan(5, 6),)]
 
 
+def test_a_method_may_change_what_it_is_called_on() -> None:
+    query = STATEMENTS + "(call function: (attribute object: (_) @receiver))"
+    source = "a = 1\na.b[0].add(2)\na.look(3)\nadd(a).add(a)\ng(a)\n"
+    found = parsed(source, query, mutators=frozenset({b"add"}))
+    assert edges(found) == {"1 2 a", "1 3 a", "1 4 a", "1 5 a", "2 3 a", "2 4 a", "2 5 a"}
+
+
+def test_nothing_changes_an_import() -> None:
+    query = STATEMENTS.replace("@def)", "@def.module)") + "(call function: (attribute object: (_) @receiver))"
+    source = "a = 1\nfor x in y:\n    a.add(2)\ng(a)\n"
+    assert edges(parsed(source, query, mutators=frozenset({b"add"}))) == {"1 3 a", "1 4 a"}
+
+
 def test_a_function_sees_the_members_of_the_class_that_it_is_within() -> None:
     query = """
         (class_definition) @scope.members

@@ -5,7 +5,7 @@ The environment maps each variable to a *value*: a definition, or a *phi* that j
 keeps only what its alternatives changed, and a loop begins with a phi for every variable that its body may define, whose
 operands arrive at the back edge. So k definitions and m uses cost k + m, not k * m, and nothing is walked twice.
 
-Not seen: calls that change their arguments, aliases, exceptions out of calls, ``eval``, gotos and labelled jumps.
+Not seen: functions that change their arguments, aliases, exceptions out of calls, ``eval``, gotos and labelled jumps.
 """
 
 from __future__ import annotations
@@ -144,6 +144,8 @@ class DataFlow:
         here, values = self._here, self._values
         if role & _DEL:
             here.write(variable, UNDEFINED)
+            return
+        if role & _MUT and variable in self._program.modules:
             return
         value = values.new(item, role, [values.unmutated(here.read(variable))] if role & _MUT else [])
         here.write(variable, value)

@@ -80,6 +80,7 @@ _RANKS = {
 }
 _ROLES: dict[str, int] = {name.lower(): bit for name, bit in vars(Role).items() if isinstance(bit, int)}
 
+_NO_MEMBER = (1 << 62, 0, 0)
 _NOWHERE = (ByteSpan(1 << 62, 1 << 62), -1)
 
 Event = tuple[int, int, int, int | str]
@@ -160,8 +161,8 @@ def _roles(parsed: Parsed) -> tuple[dict[int, int], dict[int, tuple[int, int, in
     for name, nodes in parsed.captures.items():
         if name.startswith("attr"):
             role = sum(_ROLES[word] for word in name.split("."))
-            for start, _ in nodes:
-                if start in members:
-                    end, before, name_start = members[start]
+            for start, stop in nodes:
+                end, before, name_start = members.get(start, _NO_MEMBER)
+                if end <= stop:
                     members[start] = (end, before | role, name_start)
     return roles, members

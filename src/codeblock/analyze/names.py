@@ -26,7 +26,7 @@ _SEALED_LAMBDA, _COMP, _BLOCK = ScopeKind.SEALED_LAMBDA, ScopeKind.COMP, ScopeKi
 _COPY, _MEMBER = Role.COPY, Role.MEMBER
 _ATTR, _DECLARE, _DEF, _GLOBAL, _HOIST = Role.ATTR, Role.DECLARE, Role.DEF, Role.GLOBAL, Role.HOIST
 _IGNORE, _LOCAL, _MUT, _OUTER, _READ = Role.IGNORE, Role.LOCAL, Role.MUT, Role.OUTER, Role.READ
-_REUSE, _SET, _VAR, _WITHIN = Role.REUSE, Role.SET, Role.VAR, Role.WITHIN
+_MODULE, _REUSE, _SET, _VAR, _WITHIN = Role.MODULE, Role.REUSE, Role.SET, Role.VAR, Role.WITHIN
 _NOT_CALL, _REDIRECT, _USED = ~Role.CALL, Role.GLOBAL | Role.NONLOCAL, Role.READ | Role.DEL
 _LATE = -1  # among the operations, a node that holds definitions back
 _AT_ONCE, _UNDECLARED, _SKIPS = Role.WALRUS | Role.NOW, Role.SET | Role.DEL, Role.VAR | Role.WALRUS
@@ -101,6 +101,7 @@ class ProgramBuilder:
         self._places: list[tuple[int, bytes]] = []  # per mention, its scope and name
         self._since: dict[tuple[int, bytes], int] = {}  # per name that a block declares, the first mention that may mean it
         self._hoisted: set[int] = set()  # mentions
+        self._imported: set[int] = set()  # mentions
         self._assigned: dict[int, None] = {}  # mentions of what is assigned to without being declared
         # variables: parallel
         self._names: list[bytes] = []
@@ -194,6 +195,7 @@ class ProgramBuilder:
             self._names,
             self._variable_frames,
             frozenset(variables[mention] for mention in self._hoisted),
+            frozenset(variables[mention] for mention in self._imported),
             frozenset(variable for frame, variable in used if variable >= 0 and self._variable_frames[variable] != frame),
         )
 
@@ -314,6 +316,8 @@ class ProgramBuilder:
             self._loop_mentions[frame.loop].add(mention)
         if role & _HOIST:
             self._hoisted.add(mention)
+        if role & _MODULE:
+            self._imported.add(mention)
 
     def _declare(self, scope: int, name: bytes, role: int) -> int:
         """Declare a name where its role says; return the scope from which it is resolved."""

@@ -7,6 +7,7 @@ The block is parsed in place: the parser sees the whole response with the block'
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -22,6 +23,8 @@ MAX_DEPTH = 10_000  # a query loses captures below a depth of 2 ** 16 without a 
 MAX_ERROR_CHILDREN = 5_000  # a query takes time quadratic in the children of one ERROR node
 _ITEM_CAPTURES = ("item", "comment")  # the beginnings of their names
 _NAME_CAPTURES = ("def", "mut", "call", "ignore", "within")
+_MEMBER = re.compile(rb"\W*(\w+!?)")  # its name, behind what it is a member of
+_CALL = re.compile(rb"\w+\s*\(")  # a name that is called, whose value is nobody's
 _CLAUSES = ("flow.alt", "flow.alt.total", "flow.handler", "flow.post", "flow.finally")  # what ends a run of statements
 _CHUNK = 1 << 16
 _SHORT = 1 << 13  # bytes that never take long to parse
@@ -289,12 +292,18 @@ def _captures(
         if name.startswith(_ITEM_CAPTURES):
             nodes[name] = [(node.start_byte, node.end_byte, kinds[node.kind_id]) for node in captured]
         elif name.startswith(_NAME_CAPTURES):
-            names[name] = [node.start_byte for node in captured]
+            names.setdefault(name, []).extend([node.start_byte for node in captured])
         elif name == "verb":
             for node in captured:
                 what = language.verbs.get(source[node.start_byte : node.end_byte])
                 if what is not None and node.parent is not None:
                     captures.setdefault(what, []).append((node.start_byte, node.parent.end_byte))
+        elif name == "receiver":
+            for start, end in [node.byte_range for node in captured]:
+                member = _MEMBER.match(source, end)
+                if member and member[1] in language.mutators and not _CALL.match(source, start):
+                    names.setdefault("mut", []).append(start)
+                    captures.setdefault("attr.mut", []).append((start, end))
         elif name.endswith(".run"):
             runs[name.removesuffix(".run")] = captured
         else:

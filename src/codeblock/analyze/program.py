@@ -67,6 +67,7 @@ class Role:
     WITHIN = 1 << 18
     COPY = 1 << 19
     MEMBER = 1 << 20
+    MODULE = 1 << 21
 
 
 class LoopKind(IntEnum):
@@ -98,6 +99,7 @@ class Program:
         names: per variable, its name; members of classes as ``receiver.name``.
         frame_of: per variable, the frame it lives in; -1 for members of classes.
         hoisted: variables that are visible before their definition.
+        modules: imported variables, which nothing changes.
         captured: variables that are used in another frame than theirs.
     """
 
@@ -107,4 +109,5 @@ class Program:
     names: list[bytes]
     frame_of: list[int]
     hoisted: frozenset[int]
+    modules: frozenset[int]
     captured: frozenset[int]

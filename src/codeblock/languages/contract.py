@@ -72,9 +72,10 @@ class Items(_Table):
 
 
 class DataFlow(_Table):
-    """How members of a class are reached, and words that say what a statement does."""
+    """How members of a class are reached, which methods change what they are called on, what words make of a statement."""
 
     members: tuple[str, ...]
+    mutators: tuple[str, ...] = ()
     verbs: dict[str, Literal["assign", "jump.return", "jump.raise", "jump.break", "jump.continue"]] = {}
 
 
@@ -140,9 +141,24 @@ CAPTURES = frozenset(
             "local",
             "copy",
             "member",
+            "module",
         ),
         *("attr", "attr.def", "attr.def.read", "attr.mut", "attr.call"),
-        *("comment", "body", "body.run", "mut", "call", "ignore", "within", "outer", "delay", "late", "verb", "assign"),
+        *(
+            "comment",
+            "body",
+            "body.run",
+            "mut",
+            "receiver",
+            "call",
+            "ignore",
+            "within",
+            "outer",
+            "delay",
+            "late",
+            "verb",
+            "assign",
+        ),
         *(
             f"flow.{part}"
             for part in ("branch", "switch", "cases", "alt", "alt.run", "alt.total", "for", "while", "do", "callback")

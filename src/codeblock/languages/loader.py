@@ -21,11 +21,14 @@ Definitions, on the identifier: ``@def`` and any of these after it, as in ``@def
     variable of that name that the function has, or else declares one · ``read`` is a use too (``x += 1``) · ``declare`` binds
     without a value · ``now`` at its own position, not at the end of the item · ``walrus`` the same, outside comprehensions ·
     ``del``, ``global``, ``nonlocal`` · ``local`` declares even where another pattern says ``set`` · ``copy`` declares with the
-    value that the name has around the function · ``member`` defines the member of that name of the class around, too.
+    value that the name has around the function · ``member`` defines the member of that name of the class around, too ·
+    ``module`` an import, which no store and no call changes.
     ``@delay``: a ``now`` or ``walrus`` that begins where this node does happens where it ends · ``@late``: what is declared in
     this node, but not in a scope in it, is so where the node ends (``let x = match x {}``)
 Uses
-    every identifier but definitions and ``@ignore`` · ``@mut`` base of an attribute or element store · ``@call`` the called name,
+    every identifier but definitions and ``@ignore`` · ``@mut`` base of an attribute or element store, or the whole of what is
+    stored to, which begins with it · ``@receiver`` what a method is called on, changed if the table ``data_flow.mutators`` names
+    the method · ``@call`` the called name,
     a use even where it is ``@ignore`` · ``@within`` in a function's header the class that it belongs to, which stands before it ·
     ``@outer`` evaluated in the scope around the innermost one ·
     ``@attr.def``, ``@attr.def.read``, ``@attr.mut``, ``@attr.call`` the whole of ``receiver.name``, which else is a use
@@ -94,6 +97,7 @@ class Language:
         separators: texts between two items that belong to the first.
         receiver: what stands before a member's name when it is shown, empty if the language has no receivers.
         members: each finds what may be a member, its name as group 1; an identifier must begin there.
+        mutators: names of methods that change what they are called on.
         verbs: per word that says what its statement does, the capture that this is.
         comment: what begins a comment to the end of the line.
         preamble: what stands before the code of every fixture.
@@ -119,6 +123,7 @@ class Language:
     separators: frozenset[bytes]
     receiver: bytes
     members: tuple[re.Pattern[bytes], ...]
+    mutators: frozenset[bytes]
     verbs: dict[bytes, str]
     comment: str
     preamble: str
@@ -175,6 +180,7 @@ def load(name: str) -> Language:
         receiver=next(iter(pack.data_flow.members), "").encode(),
         # with a literal beginning, which is looked for as fast as memory is read, alternatives are not
         members=tuple(re.compile(re.escape(prefix.encode()) + rb"(#?[$\w\x80-\xff]+)") for prefix in pack.data_flow.members),
+        mutators=frozenset(name.encode() for name in pack.data_flow.mutators),
         verbs={word.encode(): what for word, what in pack.data_flow.verbs.items()},
         comment=pack.comment,
         preamble=pack.preamble,

@@ -66,6 +66,7 @@
 ; as in `v.back()++`
 (assignment_expression left: (call_expression function: (field_expression argument: (identifier) @mut)))
 (update_expression argument: (call_expression function: (field_expression argument: (identifier) @mut)))
+(call_expression function: (field_expression argument: (_) @receiver))
 ; what streams read, as in `cin >> a >> b`
 (expression_statement (binary_expression operator: ">>" right: (identifier) @mut))
 (expression_statement (binary_expression operator: ">>" right: (_ argument: (identifier) @mut)))

@@ -79,6 +79,7 @@
 (assignment_expression left: (_ . (_ . (_ !arguments . (identifier) @mut))))
 (postfix_unary_expression (_ !arguments . (identifier) @mut) ["++" "--"])
 (postfix_unary_expression (_ . (_ !arguments . (identifier) @mut)) ["++" "--"])
+(invocation_expression function: (member_access_expression expression: (_) @receiver))
 
 ; ---- members reached through `this`
 (assignment_expression left: (member_access_expression expression: "this") @attr.def)

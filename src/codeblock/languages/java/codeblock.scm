@@ -69,6 +69,7 @@
 (assignment_expression left: (_ . (_ . (_ !arguments . (identifier) @mut))))
 (update_expression (_ !arguments . (identifier) @mut))
 (update_expression (_ . (_ !arguments . (identifier) @mut)))
+(method_invocation object: (_) @receiver)
 
 ; ---- members reached through `this`
 (assignment_expression left: (field_access object: (this)) @attr.def)

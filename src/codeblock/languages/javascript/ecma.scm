@@ -55,10 +55,10 @@
 (rest_pattern (identifier) @def)
 (arrow_function parameter: (identifier) @def)
 (catch_clause parameter: (identifier) @def)
-(import_clause (identifier) @def)
-(import_specifier name: (identifier) @def !alias)
-(import_specifier alias: (identifier) @def)
-(namespace_import (identifier) @def)
+(import_clause (identifier) @def.module)
+(import_specifier name: (identifier) @def.module !alias)
+(import_specifier alias: (identifier) @def.module)
+(namespace_import (identifier) @def.module)
 (for_in_statement kind: ["let" "const"] left: (identifier) @def)
 (for_in_statement kind: "var" left: (identifier) @def.var)
 (for_in_statement kind: "var" left: (array_pattern (identifier) @def.var))
@@ -85,6 +85,7 @@
 (update_expression argument: (_ object: (identifier) @mut))
 (update_expression argument: (_ object: (_ object: (identifier) @mut)))
 (unary_expression operator: "delete" argument: (_ object: (identifier) @mut))
+(call_expression function: (member_expression object: (_) @receiver))
 
 ; ---- members reached through `this`
 (call_expression function: (member_expression object: (this)) @attr.call)

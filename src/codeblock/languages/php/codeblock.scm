@@ -69,6 +69,7 @@
 (update_expression argument: (member_access_expression) @mut)
 (list_literal (subscript_expression) @mut)
 (unset_statement (subscript_expression) @mut)
+(member_call_expression object: (_) @receiver)
 
 ; ---- members reached through `$this` and `self`
 (assignment_expression left: (member_access_expression object: (variable_name)) @attr.def)

@@ -72,6 +72,7 @@
 (assignment_expression left: (field_expression value: (call_expression function: (field_expression value: (identifier) @mut))))
 ; whoever gets it may change it
 (reference_expression (mutable_specifier) value: (identifier) @mut)
+(call_expression function: (field_expression value: (_) @receiver))
 
 ; ---- members reached through `self`
 (assignment_expression left: (field_expression value: (self)) @attr.def)
