@@ -100,7 +100,7 @@ def test_code_that_no_model_has_seen_shows_kinds_and_edges() -> None:
         }
         for one in (item("simple", "x = 1", 3, "", 0), item("error", "y = x", 4, "", 0))
     ]
-    edges = [{"source": 0, "target": 1, "variable": "x", "kind": "flow"}]
+    edges = [{"source": 0, "target": 1, "variable": "x", "kind": kind} for kind in ("call", "flow")]
     out = io.StringIO()
     Console(file=out, width=80).print(items_view(items, edges, [TEXT.encode()] * 2, 80))
     lines = [re.sub(r" +", " ", line).strip() for line in out.getvalue().splitlines()]

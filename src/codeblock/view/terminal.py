@@ -169,8 +169,8 @@ def _score(value: float, shown: bool) -> str:
 
 def _feeds(number: int, edges: list[dict[str, Any]]) -> str:
     """The items that an item's definitions reach, by variable."""
-    targets: dict[str, list[str]] = {}
+    targets: dict[str, dict[str, None]] = {}  # each once, though it may both call and use what is defined
     for edge in edges:
         if edge["source"] == number:
-            targets.setdefault(edge["variable"], []).append(str(edge["target"]))
+            targets.setdefault(edge["variable"], {})[str(edge["target"])] = None
     return ", ".join(f"{variable}→{' '.join(to)}" for variable, to in targets.items())
