@@ -22,8 +22,9 @@ from codeblock.spans import ByteSpan
 MAX_DEPTH = 10_000  # a query loses captures below a depth of 2 ** 16 without a word, and takes minutes to do so
 MAX_ERROR_CHILDREN = 5_000  # a query takes time quadratic in the children of one ERROR node
 _ITEM_CAPTURES = ("item", "comment")  # the beginnings of their names
-_NAME_CAPTURES = ("def", "mut", "call", "ignore", "within")
+_NAME_CAPTURES = ("def", "call", "ignore", "within")
 _MEMBER = re.compile(rb"\W*(\w+!?)")  # its name, behind what it is a member of
+_BASE = re.compile(rb"[^*&(\s]")  # what `*a = 1` and `(*a).b = 1` change begins there
 _CALL = re.compile(rb"\w+\s*\(")  # a name that is called, whose value is nobody's
 _CLAUSES = ("flow.alt", "flow.alt.total", "flow.handler", "flow.post", "flow.finally")  # what ends a run of statements
 _CHUNK = 1 << 16
@@ -298,6 +299,10 @@ def _captures(
                 what = language.verbs.get(source[node.start_byte : node.end_byte])
                 if what is not None and node.parent is not None:
                     captures.setdefault(what, []).append((node.start_byte, node.parent.end_byte))
+        elif name == "mut":
+            for start, end in [node.byte_range for node in captured]:
+                base = _BASE.search(source, start, end)
+                names.setdefault(name, []).append(base.start() if base else start)
         elif name == "receiver":
             for start, end in [node.byte_range for node in captured]:
                 member = _MEMBER.match(source, end)

@@ -60,16 +60,10 @@
 (assignment_expression left: (identifier) @def.set)
 (assignment_expression left: (identifier) @def.read operator: ["+=" "-=" "*=" "/=" "%=" "&=" "|=" "^=" "<<=" ">>="])
 (update_expression argument: (identifier) @def.set.read)
-(assignment_expression left: (_ argument: (identifier) @mut))
-(assignment_expression left: (_ argument: (_ argument: (identifier) @mut)))
-(assignment_expression left: (_ argument: (_ argument: (_ argument: (identifier) @mut))))
-(assignment_expression left: (_ argument: (parenthesized_expression (_ argument: (identifier) @mut))))
-(update_expression argument: (_ argument: (identifier) @mut))
-(update_expression argument: (_ argument: (_ argument: (identifier) @mut)))
-(update_expression argument: (parenthesized_expression (_ argument: (identifier) @mut)))
+(assignment_expression left: [(field_expression) (pointer_expression) (subscript_expression)] @mut)
+(update_expression argument: [(field_expression) (parenthesized_expression) (pointer_expression) (subscript_expression)] @mut)
 ; whoever gets an address may change what is there
-(argument_list (pointer_expression operator: "&" argument: (identifier) @mut))
-(argument_list (pointer_expression operator: "&" argument: (_ argument: (identifier) @mut)))
+(argument_list (pointer_expression operator: "&") @mut)
 
 ; ---- names that are no uses
 (declaration declarator: (function_declarator declarator: (identifier) @ignore))

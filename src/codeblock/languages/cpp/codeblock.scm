@@ -64,19 +64,17 @@
 (function_declarator declarator: (qualified_identifier scope: (template_type name: (type_identifier) @within)))
 (field_initializer (field_identifier) @def.outer.set) ; of the class, even where a parameter has its name
 ; as in `v.back()++`
-(assignment_expression left: (call_expression function: (field_expression argument: (identifier) @mut)))
-(update_expression argument: (call_expression function: (field_expression argument: (identifier) @mut)))
+(assignment_expression left: (call_expression function: (field_expression)) @mut)
+(update_expression argument: (call_expression function: (field_expression)) @mut)
 (call_expression function: (field_expression argument: (_) @receiver))
 ; what streams read, as in `cin >> a >> b`
-(expression_statement (binary_expression operator: ">>" right: (identifier) @mut))
-(expression_statement (binary_expression operator: ">>" right: (_ argument: (identifier) @mut)))
-(expression_statement (binary_expression left: (binary_expression operator: ">>" right: (identifier) @mut)))
-(expression_statement (binary_expression left: (binary_expression left: (binary_expression operator: ">>" right: (identifier) @mut))))
-(parameter_pack_expansion pattern: (binary_expression operator: ">>" right: (identifier) @mut)) ; outside of functions
-(parameter_pack_expansion pattern: (binary_expression operator: ">>" right: (_ argument: (identifier) @mut)))
-(parameter_pack_expansion pattern: (binary_expression left: (binary_expression operator: ">>" right: (identifier) @mut)))
-(condition_clause value: (binary_expression operator: ">>" right: (identifier) @mut))
-(condition_clause value: (binary_expression left: (binary_expression operator: ">>" right: (identifier) @mut)))
+(expression_statement (binary_expression operator: ">>" right: (_) @mut))
+(expression_statement (binary_expression left: (binary_expression operator: ">>" right: (_) @mut)))
+(expression_statement (binary_expression left: (binary_expression left: (binary_expression operator: ">>" right: (_) @mut))))
+(parameter_pack_expansion pattern: (binary_expression operator: ">>" right: (_) @mut)) ; outside of functions
+(parameter_pack_expansion pattern: (binary_expression left: (binary_expression operator: ">>" right: (_) @mut)))
+(condition_clause value: (binary_expression operator: ">>" right: (_) @mut))
+(condition_clause value: (binary_expression left: (binary_expression operator: ">>" right: (_) @mut)))
 
 ; ---- members reached through `this`
 (assignment_expression left: (field_expression argument: (this)) @attr.def)
