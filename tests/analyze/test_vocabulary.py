@@ -216,6 +216,12 @@ def test_in_a_block_a_name_means_what_is_around_until_it_is_declared() -> None:
     ]
 
 
+def test_in_a_function_that_runs_in_place_too() -> None:
+    query = "(block) @scope.{} (assignment left: (identifier) @def.now)"
+    source = "x = 1\nif x:\n    x\n    x = 2\n    x\n"
+    assert variables(source, query.format("lambda")) == variables(source, query.format("block"))
+
+
 def test_what_is_declared_in_a_late_node_is_so_at_its_end() -> None:
     block = "(block) @scope.block (assignment left: (identifier) @def.now)"
     assert variables("x = 1\nif 1:\n    x = x\n", block) == [("x", 0), ("x", 1), ("x", 1)]
