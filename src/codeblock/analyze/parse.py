@@ -7,6 +7,7 @@ The block is parsed in place: the parser sees the whole response with the block'
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -23,6 +24,7 @@ MAX_ERROR_CHILDREN = 5_000  # a query takes time quadratic in the children of on
 _ITEM_CAPTURES = ("item", "comment")  # the beginnings of their names
 _NAME_CAPTURES = ("def", "mut", "call", "ignore", "within")
 _CLAUSES = ("flow.alt", "flow.alt.total", "flow.handler", "flow.post", "flow.finally")  # what ends a run of statements
+_NAME = re.compile(rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*")
 _CHUNK = 1 << 16
 _SHORT = 1 << 13  # bytes that never take long to parse
 _CHECK_EVERY = 1 << 12  # leaves
@@ -130,7 +132,10 @@ def parse(source: bytes, lines: Lines, spans: Sequence[ByteSpan], language: Lang
     nodes, names, captures = ({}, {}, {}) if unfit else _captures(attempt.tree, source, language, cut, deadline)
     # behind a sign stand members, but also the names of functions (`def self.f`)
     named = {start for name, starts in names.items() if ".outer" in name for start in starts}
-    if found := [span for span in behind if span[0] in named]:
+    found = [span for span in behind if span[0] in named]
+    if words := captures.pop("name", None):
+        core, found = _with_names(core, words, source, found)
+    if found:
         identifiers = sorted(identifiers + found)
     return Parsed(
         source,
@@ -294,7 +299,7 @@ def _captures(
             for node in captured:
                 what = language.verbs.get(source[node.start_byte : node.end_byte])
                 if what is not None and node.parent is not None:
-                    captures.setdefault(what, []).append((node.start_byte, node.parent.end_byte))
+                    captures.setdefault(what, []).append(_said(what, node.byte_range, node.parent.byte_range))
         elif name.endswith(".run"):
             runs[name.removesuffix(".run")] = captured
         else:
@@ -304,6 +309,25 @@ def _captures(
     for name, captured in runs.items():
         captures.setdefault(name, []).extend(_runs(captured, clauses, deadline))
     return nodes, names, captures
+
+
+def _said(what: str, word: Interval, parent: Interval) -> Interval:
+    """What a word speaks of: all of its parent, or of a jump what follows; the word alone if something precedes the jump."""
+    if what == "flow.inf":
+        return parent
+    return word if what.startswith("jump") and parent[0] < word[0] else (word[0], parent[1])
+
+
+def _with_names(
+    core: list[Interval], leaves: list[Interval], source: bytes, names: list[Interval]
+) -> tuple[list[Interval], list[Interval]]:
+    """Let the names that some leaves begin with be core tokens of their own, and the signs before them none."""
+    ends = {start: match.end() for start, end in leaves if (match := _NAME.match(source, start, end))}
+    parts: list[Interval] = []
+    for start, end in core:
+        middle = ends.get(start, start)
+        parts += [part for part in ((start, middle), (middle, end)) if part[0] < part[1] and end not in ends]
+    return parts, [*names, *ends.items()]
 
 
 def _runs(captured: list[tree_sitter.Node], clauses: set[Interval], deadline: Deadline) -> list[Interval]:

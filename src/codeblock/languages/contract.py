@@ -75,7 +75,7 @@ class DataFlow(_Table):
     """How members of a class are reached, and words that say what a statement does."""
 
     members: tuple[str, ...]
-    verbs: dict[str, Literal["assign", "jump.return", "jump.raise", "jump.break", "jump.continue"]] = {}
+    verbs: dict[str, Literal["assign", "flow.inf", "jump.return", "jump.raise", "jump.break", "jump.continue"]] = {}
 
 
 class Tables(_Table):
@@ -142,7 +142,7 @@ CAPTURES = frozenset(
             "member",
         ),
         *("attr", "attr.def", "attr.def.read", "attr.mut", "attr.call"),
-        *("comment", "body", "body.run", "mut", "call", "ignore", "within", "outer", "delay", "late", "verb", "assign"),
+        *("comment", "body", "body.run", "mut", "call", "ignore", "within", "outer", "delay", "late", "verb", "assign", "name"),
         *(
             f"flow.{part}"
             for part in ("branch", "switch", "cases", "alt", "alt.run", "alt.total", "for", "while", "do", "callback")

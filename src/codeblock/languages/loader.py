@@ -13,8 +13,8 @@ Scopes
     ``@scope.fn`` a function, whose body runs later · ``@scope.sealed`` one that sees nothing around it but what is ``outer`` or
     ``hoist`` · ``@scope.lambda`` a function that is evaluated in place, also where it is a ``@scope.fn`` or ``@scope.sealed``
     too · ``@scope.class`` names that nested functions do not see · ``@scope.members`` a class whose names they do see, with or
-    without its receiver · ``@scope.comp`` · ``@scope.block``, in which a name means what is around it until it is declared, but
-    for functions, which run later
+    without its receiver · ``@scope.comp`` · ``@scope.block``, in which a name means what is around it until it is declared, as
+    in a ``@scope.lambda``, but for functions, which run later
 Definitions, on the identifier: ``@def`` and any of these after it, as in ``@def.outer.hoist``
     ``outer`` in the scope around, the name of a function or class · ``var`` skips block scopes · ``hoist`` visible before its
     position · ``set`` assigns without declaring; what nothing declares belongs to the whole program · ``reuse`` assigns to the
@@ -28,7 +28,8 @@ Uses
     every identifier but definitions and ``@ignore`` · ``@mut`` base of an attribute or element store · ``@call`` the called name,
     a use even where it is ``@ignore`` · ``@within`` in a function's header the class that it belongs to, which stands before it ·
     ``@outer`` evaluated in the scope around the innermost one ·
-    ``@attr.def``, ``@attr.def.read``, ``@attr.mut``, ``@attr.call`` the whole of ``receiver.name``, which else is a use
+    ``@attr.def``, ``@attr.def.read``, ``@attr.mut``, ``@attr.call`` the whole of ``receiver.name``, which else is a use ·
+    ``@name`` a leaf, behind a sign, that begins with the name of a variable: text that the grammar takes no names from
 Flow
     ``@flow.branch``, ``@flow.switch`` (falls through, break leaves it), ``@flow.cases`` (break leaves it) with ``@flow.alt``
     (``@flow.alt.run`` as for bodies) and ``@flow.alt.total`` (taken when no other is) ·
@@ -39,7 +40,8 @@ Flow
     go on up to the next clause), ``@flow.handler``, ``@flow.post``, ``@flow.finally`` · ``@flow.with`` (may swallow an
     exception) · ``@jump.return``, ``@jump.raise``, ``@jump.break``, ``@jump.continue``
 Words
-    ``@verb`` a word that may say what the rest of its parent is, as the table ``data_flow.verbs`` has it: a jump, or ``assign`` ·
+    ``@verb`` a word that may say what the rest of its parent is, as the table ``data_flow.verbs`` has it: a jump (the word alone,
+    where its parent begins with something else), or ``assign``; or ``flow.inf``, which all of its parent is, but no callback ·
     ``@assign`` defines the names in it that are ``@ignore``, as ``set`` does
 """
 
