@@ -240,7 +240,8 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
         if what in (_ITEM, _AFTER):
             if kind is not _COMMENT:
                 if fresh and in_body and owner != _NO_REGION and not inside:
-                    if _is_inline(parsed, kind, start, body_start, around[-1][0]):
+                    open_header = beyond and kind is not _SIMPLE  # who knows where its suite would have stood
+                    if not open_header and _is_inline(parsed, kind, start, body_start, around[-1][0]):
                         inline.add(owner)
                         inline_end, inside = around[-1][0], True
                     else:

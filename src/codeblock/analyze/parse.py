@@ -176,7 +176,7 @@ def _attempt(
     else:  # a container's prefix lies between
         kept.append(ByteSpan(cut, cut + len(closers)))
     tree = _parse_ranges(source[:cut] + closers, lines, kept, language, deadline)
-    damage = _damage(tree, language, deadline)
+    damage = _damage(tree, language, deadline, cut)
     return _Attempt(tree, damage, cut, damage.bytes() + len(source[cut:end].strip()))
 
 
@@ -248,8 +248,11 @@ def _tokens(
                 depth -= 1
 
 
-def _damage(tree: tree_sitter.Tree, language: Language, deadline: Deadline) -> _Damage:
-    """Walk the tree once more if something is broken, which few are, for what only then matters."""
+def _damage(tree: tree_sitter.Tree, language: Language, deadline: Deadline, cut: int | None = None) -> _Damage:
+    """Walk the tree once more if something is broken, which few are, for what only then matters.
+
+    What is broken or missing among the brackets behind a cut does not count: they are ours.
+    """
     damage = _Damage()
     if not tree.root_node.has_error:
         return damage
@@ -262,9 +265,10 @@ def _damage(tree: tree_sitter.Tree, language: Language, deadline: Deadline) -> _
             assert node is not None
             span = node.byte_range
             if node.is_error:
-                damage.errors.append(span)
+                if cut is None or span[0] < cut:
+                    damage.errors.append(span)
                 damage.wide = damage.wide or node.child_count > MAX_ERROR_CHILDREN
-            elif node.is_missing and node.kind_id not in language.optional:
+            elif node.is_missing and node.kind_id not in language.optional and (cut is None or span[0] <= cut):
                 damage.missing.append(around[-1][0])
             if cursor.goto_first_child():
                 around.append((span, node.is_error))
@@ -364,11 +368,16 @@ def _closed(
     attempts: list[_Attempt] = []
     for cut in (end, source.rfind(b"\n", 0, end) + 1):
         brackets, string = _open_at(damage, source, cut, language)
-        closers = (string or b"") + b"".join(reversed(brackets))
-        if string is None and _comment_at(damage, source, cut, language):
-            closers = b"\n" + closers
-        if (closers or cut < end) and cut > spans[0].start:
-            attempts.append(_attempt(source, lines, spans, cut, closers, language, deadline))
+        before = string or (b"\n" if _comment_at(damage, source, cut, language) else b"")
+        if not (before or brackets or cut < end) or cut <= spans[0].start:
+            continue
+        around = (b"", *brackets)  # what the bracket before which a statement may end is closed by, outermost first
+        ended = [closer + language.terminators.get(outer, b"") for closer, outer in zip(brackets, around, strict=False)]
+        for closers in (brackets, ended) if ended != brackets else (brackets,):
+            closed = before + b"".join(reversed(closers))
+            attempts.append(_attempt(source, lines, spans, cut, closed, language, deadline))
+            if not attempts[-1].damage.errors and not attempts[-1].damage.missing:
+                break
     return attempts
 
 

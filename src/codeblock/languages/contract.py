@@ -63,6 +63,7 @@ class Closing(_Table):
     string_start: tuple[str, ...]
     string_end: tuple[str, ...]
     multiline: tuple[str, ...]
+    terminators: dict[str, str] = {}
 
 
 class Items(_Table):

@@ -93,6 +93,7 @@ class Language:
         string_start: kind ids of leaves that open a string.
         string_end: kind ids of leaves that close a string.
         multiline: string delimiters whose string may hold line breaks.
+        terminators: what ends a statement, per bracket that closes behind it; behind ``""`` none does.
         separators: texts between two items that belong to the first.
         receiver: what stands before a member's name when it is shown, empty if the language has no receivers.
         members: each finds what may be a member, its name as group 1; an identifier must begin there.
@@ -118,6 +119,7 @@ class Language:
     string_start: frozenset[int]
     string_end: frozenset[int]
     multiline: frozenset[bytes]
+    terminators: dict[bytes, bytes]
     separators: frozenset[bytes]
     receiver: bytes
     members: tuple[re.Pattern[bytes], ...]
@@ -173,6 +175,7 @@ def load(name: str) -> Language:
         string_start=ids(closing.string_start),
         string_end=ids(closing.string_end),
         multiline=frozenset(d.encode() for d in closing.multiline),
+        terminators={closer.encode(): end.encode() for closer, end in closing.terminators.items()},
         separators=frozenset(s.encode() for s in pack.items.separators),
         receiver=next(iter(pack.data_flow.members), "").encode(),
         # with a literal beginning, which is looked for as fast as memory is read, alternatives are not
