@@ -25,7 +25,8 @@ from codeblock.analyze.analyze import analyze
 PER_LANGUAGE = 200
 NAMES = {
     "bash": "Bash", "cpp": r"C\+\+", "csharp": "C#", "go": "Go(?:lang)?", "java": "Java", "javascript": "JavaScript",
-    "php": "PHP", "python": "Python", "ruby": "Ruby", "rust": "Rust", "typescript": "TypeScript",
+    "kotlin": "Kotlin", "php": "PHP", "python": "Python", "ruby": "Ruby", "rust": "Rust", "swift": "Swift",
+    "typescript": "TypeScript",
 }  # fmt: skip
 
 

@@ -324,6 +324,18 @@ def test_a_comment_in_the_code_changes_no_other_item():
             assert one == two or "#note" in two  # a string that holds such a line
 
 
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        ("f(x => { g(x); }, y => { h(y); });", "inline: 'f(x => { g(x); }, y => { h(y); });'"),
+        ("f(x => { g(x); }, y => {\n  h(y);\n});", "simple: 'f(x => { g(x); }, y => {…});'\n  simple: 'h(y);'"),
+        ("f(y => {\n  h(y);\n}, x => { g(x); });", "simple: 'f(y => {…}, x => { g(x); });'\n  simple: 'h(y);'"),
+    ],
+)
+def test_a_statement_is_inline_only_if_all_its_bodies_are(source: str, expected: str):
+    assert items_text(source, analyze_code(source, "javascript")) == expected
+
+
 def test_line_ends_do_not_matter():
     for _, source in standard_library(10, seed=6, most=20_000):
         windows = source.replace("\n", "\r\n")

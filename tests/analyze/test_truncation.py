@@ -53,6 +53,111 @@ def test_a_statement_whose_body_stops_is_as_good_as_a_header(name):
     assert items_text(source, analyze_code(source, "javascript")) == expected
 
 
+CALLBACKS = {
+    "java": """
+class A {
+    void f(List<Integer> xs) {
+        xs.stream().filter(x -> x > 0).forEach(x -> {
+            if (x > 1) {
+                g(x);
+            } else if (x < 3) {
+                h(x);
+            }
+        });
+        new Thread(new Runnable() {
+            public void run() {
+                g(1);
+            }
+        }).start();
+        Function<Integer, Integer> q = v -> {
+            return switch (v) {
+                default -> {
+                    yield v;
+                }
+            };
+        };
+    }
+}
+""",
+    "csharp": """
+class A {
+    void F(List<int> xs) {
+        xs.ForEach(x => {
+            if (x > 1) {
+                G(x);
+            } else if (x < 3) {
+                H(x);
+            }
+        });
+        Func<int, Task> q = async v => {
+            await Task.Run(() => {
+                G(v);
+            });
+        };
+    }
+}
+""",
+    "kotlin": """
+class A {
+    fun f(xs: List<Int>) {
+        xs.filter { it > 0 }.forEach { x ->
+            if (x > 1) {
+                g(x)
+            } else if (x < 3) {
+                h(x)
+            }
+        }
+        g(object : Runnable {
+            override fun run() {
+                g(1)
+            }
+        })
+    }
+}
+""",
+    "php": """<?php
+function f($xs) {
+    usort($xs, function ($a, $b) {
+        if ($a > $b) {
+            return 1;
+        }
+        return 2;
+    });
+    $o = new class extends B {
+        public function h() {
+            return 1;
+        }
+    };
+}
+""",
+    "c": """
+typedef enum {
+    A,
+    B,
+} kind;
+int f(int a) {
+    if (a) {
+        g();
+    } else if (b) {
+        h();
+    }
+}
+""",
+}
+
+
+@pytest.mark.parametrize("language", CALLBACKS)
+def test_statements_whose_bodies_are_cut_off_are_as_good_as_headers(language):
+    source = CALLBACKS[language].lstrip()
+    whole = analyze_code(source, language).items
+    lines = source.splitlines(keepends=True)
+    for count in range(1, len(lines)):
+        cut = "".join(lines[:count])
+        items = analyze_code(cut, language).items
+        assert [text_of(cut, item) for item in items if item.kind is ItemKind.ERROR] == [], cut
+        assert {i.spans for i in whole if i.spans[-1].end < len(cut)} <= {i.spans for i in items}, cut
+
+
 COMMENTS = {
     "in a line of comment": "class A {\n    int x;\n    // more",
     "behind comments": "class A {\n    int x;\n    // more\n    /* and\n       more */\n\n",

@@ -35,6 +35,27 @@ def test_a_verb_says_what_its_parent_is() -> None:
     assert found.captures == {"jump.raise": [(2, 10)]}
 
 
+def test_a_jump_behind_something_else_is_the_word_alone() -> None:
+    query = "(conditional_expression (identifier) @verb)"
+    found = parsed("a if b else c\na if stop else c\n", query, verbs={b"stop": "jump.break"})
+    assert found.captures == {"jump.break": [(19, 23)]}
+
+
+def test_a_word_makes_a_loop_endless_but_no_callback() -> None:
+    query = "(while_statement condition: (identifier) @verb) (while_statement) @flow.while (lambda (identifier) @verb)"
+    found = parsed("while ever: f()\nwhile a: f()\nlambda: ever\n", query, verbs={b"ever": "flow.inf"})
+    assert read_events(found, []).infinite == {(0, 15), (29, 41)}
+    found = parsed(found.source.decode(), f"{query} (lambda) @flow.callback", verbs={b"ever": "flow.inf"})
+    assert read_events(found, []).infinite == {(0, 15)}
+
+
+def test_text_behind_a_sign_may_begin_with_a_name() -> None:
+    query = "(string (string_start) . (string_content) @name)"
+    found = parsed("'x, y' + z + '1 a'\n", query)
+    assert found.identifiers == [(1, 2), (9, 10)]
+    assert found.core == [(1, 2), (2, 5), (7, 8), (9, 10), (11, 12), (14, 17)]
+
+
 def test_ignored_names_behind_an_assigning_verb_are_defined() -> None:
     query = "(call function: (identifier) @verb) (identifier) @ignore (call function: (identifier) @call)"
     found = parsed("read(a, b, f(1))\nshow(c)\n", query, verbs={b"read": "assign"})
@@ -227,6 +248,12 @@ def test_in_a_block_a_name_means_what_is_around_until_it_is_declared() -> None:
         *[("x", 0)] * 4,  # around: the definition, and the uses before the other one
         *[("x", 1)] * 2,
     ]
+
+
+def test_in_a_function_that_runs_in_place_too() -> None:
+    query = "(block) @scope.{} (assignment left: (identifier) @def.now)"
+    source = "x = 1\nif x:\n    x\n    x = 2\n    x\n"
+    assert variables(source, query.format("lambda")) == variables(source, query.format("block"))
 
 
 def test_what_is_declared_in_a_late_node_is_so_at_its_end() -> None:

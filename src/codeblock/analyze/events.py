@@ -136,7 +136,8 @@ def read_events(parsed: Parsed, owners: Sequence[tuple[ByteSpan, int]]) -> Event
         if first <= start and roles.get(start) != ignore:
             ordered.append((start, -end, rank, item))
     ordered.sort()
-    return Events(ordered, roles, members, dict(captures.get("delay", ())), set(captures.get("flow.inf", ())))
+    infinite = set(captures.get("flow.inf", ())).difference(captures.get("flow.callback", ()))  # its caller leaves that
+    return Events(ordered, roles, members, dict(captures.get("delay", ())), infinite)
 
 
 def _roles(parsed: Parsed) -> tuple[dict[int, int], dict[int, tuple[int, int, int]]]:

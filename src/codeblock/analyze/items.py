@@ -187,6 +187,8 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
     at = parsed.spans[0].start  # bytes before this have been handed out
     closed = _NO_REGION  # the region that ended last, comments aside, while no other has begun
     inline_end = 0  # up to here lies a suite on its header's line
+    inline: set[int] = set()  # regions with such a suite
+    longer: set[int] = set()  # regions with another one
     unfinished: set[int] = set()  # statements that go on behind the cut: they were closed by us, not by themselves
     check_at = 0
 
@@ -237,15 +239,13 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
             continue
         if what in (_ITEM, _AFTER):
             if kind is not _COMMENT:
-                if (
-                    fresh
-                    and in_body
-                    and owner != _NO_REGION
-                    and not inside
-                    and _is_inline(parsed, kind, start, body_start, around[-1][0])
-                ):
-                    regions[owner].kind = _INLINE
-                    inline_end, inside = around[-1][0], True
+                if fresh and in_body and owner != _NO_REGION and not inside:
+                    open_header = beyond and kind is not _SIMPLE  # who knows where its suite would have stood
+                    if not open_header and _is_inline(parsed, kind, start, body_start, around[-1][0]):
+                        inline.add(owner)
+                        inline_end, inside = around[-1][0], True
+                    else:
+                        longer.add(owner)
                 fresh = False
                 if inside:
                     if beyond:
@@ -274,6 +274,8 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
             closed = _NO_REGION
         around.append((end, len(regions), False))
         regions.append(_Region(kind, node, owner, damaged, []))
+    for region in inline - longer:
+        regions[region].kind = _INLINE
     for region in unfinished:
         regions[region].damaged = True
     give(_NO_REGION, at, block_end)

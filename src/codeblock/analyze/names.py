@@ -334,7 +334,7 @@ class ProgramBuilder:
                 scope = self._parents[scope]
         if name not in self._declared[scope] and (scope, name) not in self._redirects:
             self._declared[scope][name] = -1
-            if self._kinds[scope] == _BLOCK and not role & _HOIST:
+            if self._kinds[scope] in (_BLOCK, _LAMBDA) and not role & _HOIST:
                 self._since[scope, name] = len(self._places)
                 self._mentions.pop((scope, name), None)
         if role & (_OUTER | _HOIST):

@@ -27,6 +27,7 @@ _MEMBER = re.compile(rb"\W*(\w+!?)")  # its name, behind what it is a member of
 _BASE = re.compile(rb"[^*&(\s]")  # what `*a = 1` and `(*a).b = 1` change begins there
 _CALL = re.compile(rb"\w+\s*\(")  # a name that is called, whose value is nobody's
 _CLAUSES = ("flow.alt", "flow.alt.total", "flow.handler", "flow.post", "flow.finally")  # what ends a run of statements
+_NAME = re.compile(rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*")
 _CHUNK = 1 << 16
 _SHORT = 1 << 13  # bytes that never take long to parse
 _CHECK_EVERY = 1 << 12  # leaves
@@ -134,7 +135,10 @@ def parse(source: bytes, lines: Lines, spans: Sequence[ByteSpan], language: Lang
     nodes, names, captures = ({}, {}, {}) if unfit else _captures(attempt.tree, source, language, cut, deadline)
     # behind a sign stand members, but also the names of functions (`def self.f`)
     named = {start for name, starts in names.items() if ".outer" in name for start in starts}
-    if found := [span for span in behind if span[0] in named]:
+    found = [span for span in behind if span[0] in named]
+    if words := captures.pop("name", None):
+        core, found = _with_names(core, words, source, found)
+    if found:
         identifiers = sorted(identifiers + found)
     return Parsed(
         source,
@@ -175,7 +179,7 @@ def _attempt(
     else:  # a container's prefix lies between
         kept.append(ByteSpan(cut, cut + len(closers)))
     tree = _parse_ranges(source[:cut] + closers, lines, kept, language, deadline)
-    damage = _damage(tree, language, deadline)
+    damage = _damage(tree, language, deadline, cut)
     return _Attempt(tree, damage, cut, damage.bytes() + len(source[cut:end].strip()))
 
 
@@ -247,8 +251,11 @@ def _tokens(
                 depth -= 1
 
 
-def _damage(tree: tree_sitter.Tree, language: Language, deadline: Deadline) -> _Damage:
-    """Walk the tree once more if something is broken, which few are, for what only then matters."""
+def _damage(tree: tree_sitter.Tree, language: Language, deadline: Deadline, cut: int | None = None) -> _Damage:
+    """Walk the tree once more if something is broken, which few are, for what only then matters.
+
+    What is broken or missing among the brackets behind a cut does not count: they are ours.
+    """
     damage = _Damage()
     if not tree.root_node.has_error:
         return damage
@@ -261,9 +268,10 @@ def _damage(tree: tree_sitter.Tree, language: Language, deadline: Deadline) -> _
             assert node is not None
             span = node.byte_range
             if node.is_error:
-                damage.errors.append(span)
+                if cut is None or span[0] < cut:
+                    damage.errors.append(span)
                 damage.wide = damage.wide or node.child_count > MAX_ERROR_CHILDREN
-            elif node.is_missing and node.kind_id not in language.optional:
+            elif node.is_missing and node.kind_id not in language.optional and (cut is None or span[0] <= cut):
                 damage.missing.append(around[-1][0])
             if cursor.goto_first_child():
                 around.append((span, node.is_error))
@@ -298,7 +306,7 @@ def _captures(
             for node in captured:
                 what = language.verbs.get(source[node.start_byte : node.end_byte])
                 if what is not None and node.parent is not None:
-                    captures.setdefault(what, []).append((node.start_byte, node.parent.end_byte))
+                    captures.setdefault(what, []).append(_said(what, node.byte_range, node.parent.byte_range))
         elif name == "mut":
             for start, end in [node.byte_range for node in captured]:
                 base = _BASE.search(source, start, end)
@@ -318,6 +326,25 @@ def _captures(
     for name, captured in runs.items():
         captures.setdefault(name, []).extend(_runs(captured, clauses, deadline))
     return nodes, names, captures
+
+
+def _said(what: str, word: Interval, parent: Interval) -> Interval:
+    """What a word speaks of: all of its parent, or of a jump what follows; the word alone if something precedes the jump."""
+    if what == "flow.inf":
+        return parent
+    return word if what.startswith("jump") and parent[0] < word[0] else (word[0], parent[1])
+
+
+def _with_names(
+    core: list[Interval], leaves: list[Interval], source: bytes, names: list[Interval]
+) -> tuple[list[Interval], list[Interval]]:
+    """Let the names that some leaves begin with be core tokens of their own, and the signs before them none."""
+    ends = {start: match.end() for start, end in leaves if (match := _NAME.match(source, start, end))}
+    parts: list[Interval] = []
+    for start, end in core:
+        middle = ends.get(start, start)
+        parts += [part for part in ((start, middle), (middle, end)) if part[0] < part[1] and end not in ends]
+    return parts, [*names, *ends.items()]
 
 
 def _runs(captured: list[tree_sitter.Node], clauses: set[Interval], deadline: Deadline) -> list[Interval]:
@@ -354,11 +381,16 @@ def _closed(
     attempts: list[_Attempt] = []
     for cut in (end, source.rfind(b"\n", 0, end) + 1):
         brackets, string = _open_at(damage, source, cut, language)
-        closers = (string or b"") + b"".join(reversed(brackets))
-        if string is None and _comment_at(damage, source, cut, language):
-            closers = b"\n" + closers
-        if (closers or cut < end) and cut > spans[0].start:
-            attempts.append(_attempt(source, lines, spans, cut, closers, language, deadline))
+        before = string or (b"\n" if _comment_at(damage, source, cut, language) else b"")
+        if not (before or brackets or cut < end) or cut <= spans[0].start:
+            continue
+        around = (b"", *brackets)  # what the bracket before which a statement may end is closed by, outermost first
+        ended = [closer + language.terminators.get(outer, b"") for closer, outer in zip(brackets, around, strict=False)]
+        for closers in (brackets, ended) if ended != brackets else (brackets,):
+            closed = before + b"".join(reversed(closers))
+            attempts.append(_attempt(source, lines, spans, cut, closed, language, deadline))
+            if not attempts[-1].damage.errors and not attempts[-1].damage.missing:
+                break
     return attempts
 
 

@@ -63,6 +63,7 @@ class Closing(_Table):
     string_start: tuple[str, ...]
     string_end: tuple[str, ...]
     multiline: tuple[str, ...]
+    terminators: dict[str, str] = {}
 
 
 class Items(_Table):
@@ -76,7 +77,7 @@ class DataFlow(_Table):
 
     members: tuple[str, ...]
     mutators: tuple[str, ...] = ()
-    verbs: dict[str, Literal["assign", "jump.return", "jump.raise", "jump.break", "jump.continue"]] = {}
+    verbs: dict[str, Literal["assign", "flow.inf", "jump.return", "jump.raise", "jump.break", "jump.continue"]] = {}
 
 
 class Tables(_Table):
@@ -144,21 +145,7 @@ CAPTURES = frozenset(
             "module",
         ),
         *("attr", "attr.def", "attr.def.read", "attr.mut", "attr.call"),
-        *(
-            "comment",
-            "body",
-            "body.run",
-            "mut",
-            "receiver",
-            "call",
-            "ignore",
-            "within",
-            "outer",
-            "delay",
-            "late",
-            "verb",
-            "assign",
-        ),
+        *"comment body body.run mut receiver call ignore within outer delay late verb assign name".split(),
         *(
             f"flow.{part}"
             for part in ("branch", "switch", "cases", "alt", "alt.run", "alt.total", "for", "while", "do", "callback")

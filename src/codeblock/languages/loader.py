@@ -13,8 +13,8 @@ Scopes
     ``@scope.fn`` a function, whose body runs later · ``@scope.sealed`` one that sees nothing around it but what is ``outer`` or
     ``hoist`` · ``@scope.lambda`` a function that is evaluated in place, also where it is a ``@scope.fn`` or ``@scope.sealed``
     too · ``@scope.class`` names that nested functions do not see · ``@scope.members`` a class whose names they do see, with or
-    without its receiver · ``@scope.comp`` · ``@scope.block``, in which a name means what is around it until it is declared, but
-    for functions, which run later
+    without its receiver · ``@scope.comp`` · ``@scope.block``, in which a name means what is around it until it is declared, as
+    in a ``@scope.lambda``, but for functions, which run later
 Definitions, on the identifier: ``@def`` and any of these after it, as in ``@def.outer.hoist``
     ``outer`` in the scope around, the name of a function or class · ``var`` skips block scopes · ``hoist`` visible before its
     position · ``set`` assigns without declaring; what nothing declares belongs to the whole program · ``reuse`` assigns to the
@@ -31,7 +31,8 @@ Uses
     the method · ``@call`` the called name,
     a use even where it is ``@ignore`` · ``@within`` in a function's header the class that it belongs to, which stands before it ·
     ``@outer`` evaluated in the scope around the innermost one ·
-    ``@attr.def``, ``@attr.def.read``, ``@attr.mut``, ``@attr.call`` the whole of ``receiver.name``, which else is a use
+    ``@attr.def``, ``@attr.def.read``, ``@attr.mut``, ``@attr.call`` the whole of ``receiver.name``, which else is a use ·
+    ``@name`` a leaf, behind a sign, that begins with the name of a variable: text that the grammar takes no names from
 Flow
     ``@flow.branch``, ``@flow.switch`` (falls through, break leaves it), ``@flow.cases`` (break leaves it) with ``@flow.alt``
     (``@flow.alt.run`` as for bodies) and ``@flow.alt.total`` (taken when no other is) ·
@@ -42,7 +43,8 @@ Flow
     go on up to the next clause), ``@flow.handler``, ``@flow.post``, ``@flow.finally`` · ``@flow.with`` (may swallow an
     exception) · ``@jump.return``, ``@jump.raise``, ``@jump.break``, ``@jump.continue``
 Words
-    ``@verb`` a word that may say what the rest of its parent is, as the table ``data_flow.verbs`` has it: a jump, or ``assign`` ·
+    ``@verb`` a word that may say what the rest of its parent is, as the table ``data_flow.verbs`` has it: a jump (the word alone,
+    where its parent begins with something else), or ``assign``; or ``flow.inf``, which all of its parent is, but no callback ·
     ``@assign`` defines the names in it that are ``@ignore``, as ``set`` does
 """
 
@@ -94,6 +96,7 @@ class Language:
         string_start: kind ids of leaves that open a string.
         string_end: kind ids of leaves that close a string.
         multiline: string delimiters whose string may hold line breaks.
+        terminators: what ends a statement, per bracket that closes behind it; behind ``""`` none does.
         separators: texts between two items that belong to the first.
         receiver: what stands before a member's name when it is shown, empty if the language has no receivers.
         members: each finds what may be a member, its name as group 1; an identifier must begin there.
@@ -120,6 +123,7 @@ class Language:
     string_start: frozenset[int]
     string_end: frozenset[int]
     multiline: frozenset[bytes]
+    terminators: dict[bytes, bytes]
     separators: frozenset[bytes]
     receiver: bytes
     members: tuple[re.Pattern[bytes], ...]
@@ -176,6 +180,7 @@ def load(name: str) -> Language:
         string_start=ids(closing.string_start),
         string_end=ids(closing.string_end),
         multiline=frozenset(d.encode() for d in closing.multiline),
+        terminators={closer.encode(): end.encode() for closer, end in closing.terminators.items()},
         separators=frozenset(s.encode() for s in pack.items.separators),
         receiver=next(iter(pack.data_flow.members), "").encode(),
         # with a literal beginning, which is looked for as fast as memory is read, alternatives are not
