@@ -9,11 +9,11 @@
 (export_statement declaration: [(class_declaration) (function_declaration) (generator_function_declaration)]) @item.definition
 ; a variable, member or key that holds a function is its definition (without `name`, Tree-sitter captures all declarations)
 (lexical_declaration (variable_declarator name: (_) value: [(arrow_function body: (statement_block)) (class) (function_expression) (generator_function)])) @item.definition
-(variable_declaration (variable_declarator name: (_) value: [(arrow_function body: (statement_block)) (class) (function_expression)])) @item.definition
-(expression_statement (assignment_expression right: [(arrow_function body: (statement_block)) (class) (function_expression)])) @item.definition
-(pair value: [(arrow_function body: (statement_block)) (function_expression)]) @item.definition
-(export_statement declaration: (_ (variable_declarator name: (_) value: [(arrow_function body: (statement_block)) (class) (function_expression)]))) @item.definition
-(export_statement value: [(arrow_function body: (statement_block)) (class) (function_expression)]) @item.definition
+(variable_declaration (variable_declarator name: (_) value: [(arrow_function body: (statement_block)) (class) (function_expression) (generator_function)])) @item.definition
+(expression_statement (assignment_expression right: [(arrow_function body: (statement_block)) (class) (function_expression) (generator_function)])) @item.definition
+(pair value: [(arrow_function body: (statement_block)) (function_expression) (generator_function)]) @item.definition
+(export_statement declaration: (_ (variable_declarator name: (_) value: [(arrow_function body: (statement_block)) (class) (function_expression) (generator_function)]))) @item.definition
+(export_statement value: [(arrow_function body: (statement_block)) (class) (function_expression) (generator_function)]) @item.definition
 (export_statement declaration: (_) @item.absorb)
 (for_statement initializer: (_) @item.absorb)
 (labeled_statement body: (_) @item.absorb)
@@ -29,9 +29,9 @@
 (while_statement body: (_) @body)
 (do_statement body: (_) @body)
 (switch_case ":" . (_) @body .)
-(switch_case ":" . (expression_statement) @body . (break_statement) .)
-(switch_case ":" . (expression_statement) . (break_statement) @body .)
+(switch_case ":" @body.run)
 (switch_default ":" . (_) @body .)
+(switch_default ":" @body.run)
 
 ; ---- scopes
 [(arrow_function) (function_declaration) (function_expression) (generator_function) (generator_function_declaration)
