@@ -115,6 +115,12 @@ def test_a_separator_is_part_of_the_item_before_it_also_in_front_of_a_bracket() 
     assert texts == [[b"[", b"]"], [b"a,"], [b"b,"]]
 
 
+def test_comments_are_never_absorbed() -> None:
+    found = parsed("(a,  # why\n b)\n", "(tuple) @item (tuple (_) @item.absorb) (identifier) @item (comment) @comment")
+    texts = [[found.source[s.start : s.end] for s in item.spans] for item in build_items(found, 0, 0, Deadline(60))]
+    assert texts == [[b"(a,", b"b)"], [b"# why"]]
+
+
 def test_a_copy_is_made_in_the_function_around() -> None:
     query = STATEMENTS + "(function_definition) @scope.sealed (parameters (identifier) @def.copy)"
     source = "a = 1\nb = 2\ndef f(a):\n    a = a + b\n    g(a)\ng(a)\n"

@@ -158,7 +158,8 @@ def _entries(parsed: Parsed) -> list[_Entry]:
         for node in parsed.nodes.get(name, ()):
             kinds[node] = kind
     for node in (*parsed.nodes.get("item.absorb", ()), *parsed.nodes.get("item.after", ())):
-        kinds.pop(node, None)
+        if kinds.get(node) is not _COMMENT:  # which any child may be
+            kinds.pop(node, None)
     entries: list[_Entry] = [(s, -e, _ITEM, node, kind) for (s, e, node), kind in kinds.items() if s < e]
     entries += [(s, -e, _AFTER, node, _SIMPLE) for s, e, node in parsed.nodes.get("item.after", ()) if s < e]
     entries += [(s, -e, _BODY, "", _HEADER) for s, e in parsed.captures.get("body", ()) if s < e]
