@@ -129,6 +129,19 @@ def test_a_sealed_function_in_place_sees_what_it_names() -> None:
     assert edges(parsed(source, query)) == {"1 4 a", "1 7 a", "2 4 b", "2 7 b", "4 7 b", "3 7 c"}
 
 
+def test_a_separator_is_part_of_the_item_before_it_also_in_front_of_a_bracket() -> None:
+    query = "(expression_statement) @item (list (identifier) @item)"
+    found = parsed("[a, b,\n]\n", query, separators=frozenset({b","}))
+    texts = [[found.source[s.start : s.end] for s in item.spans] for item in build_items(found, 0, 0, Deadline(60))]
+    assert texts == [[b"[", b"]"], [b"a,"], [b"b,"]]
+
+
+def test_comments_are_never_absorbed() -> None:
+    found = parsed("(a,  # why\n b)\n", "(tuple) @item (tuple (_) @item.absorb) (identifier) @item (comment) @comment")
+    texts = [[found.source[s.start : s.end] for s in item.spans] for item in build_items(found, 0, 0, Deadline(60))]
+    assert texts == [[b"(a,", b"b)"], [b"# why"]]
+
+
 def test_a_copy_is_made_in_the_function_around() -> None:
     query = STATEMENTS + "(function_definition) @scope.sealed (parameters (identifier) @def.copy)"
     source = "a = 1\nb = 2\ndef f(a):\n    a = a + b\n    g(a)\ng(a)\n"

@@ -158,7 +158,8 @@ def _entries(parsed: Parsed) -> list[_Entry]:
         for node in parsed.nodes.get(name, ()):
             kinds[node] = kind
     for node in (*parsed.nodes.get("item.absorb", ()), *parsed.nodes.get("item.after", ())):
-        kinds.pop(node, None)
+        if kinds.get(node) is not _COMMENT:  # which any child may be
+            kinds.pop(node, None)
     entries: list[_Entry] = [(s, -e, _ITEM, node, kind) for (s, e, node), kind in kinds.items() if s < e]
     entries += [(s, -e, _AFTER, node, _SIMPLE) for s, e, node in parsed.nodes.get("item.after", ()) if s < e]
     entries += [(s, -e, _BODY, "", _HEADER) for s, e in parsed.captures.get("body", ()) if s < e]
@@ -193,7 +194,8 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
     check_at = 0
 
     def give(region: int, start: int, end: int) -> None:
-        if end - start > 2 and source[start] > 0x20 and source[end - 1] > 0x20:  # no white space around it, no separator
+        # no white space around it, no separator
+        if end - start > 2 and source[start] > 0x20 and source[start + 1] > 0x20 and source[end - 1] > 0x20:
             (regions[region].pieces if region != _NO_REGION else orphans).append((start, end))
             return
         piece = source[start:end]
@@ -203,7 +205,10 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
         begin = start
         start += piece.find(text)
         end = start + len(text)
-        if text in separators and closed != _NO_REGION:
+        if closed != _NO_REGION and text[:1] in separators and (len(text) == 1 or text[1] <= 0x20):
+            if len(text) > 1:  # a closing bracket, say, which is not part of the item that ended
+                (regions[region].pieces if region != _NO_REGION else orphans).append((end - len(text[1:].lstrip()), end))
+                end = start + 1
             region = closed
             if regions[region].pieces and regions[region].pieces[-1][1] == start:
                 start = regions[region].pieces.pop()[0]

@@ -11,16 +11,28 @@
  (interface_declaration) (method_declaration) (record_declaration) (static_initializer)] @item.definition
 (for_statement init: (_) @item.absorb)
 (labeled_statement (identifier) (_) @item.absorb)
+[(exports_module_directive) (opens_module_directive) (provides_module_directive) (requires_module_directive)
+ (uses_module_directive)] @item
+(module_declaration) @item.definition
 ; as a value, it is part of a statement
 (block (switch_expression) @item.header)
 (program (switch_expression) @item.header)
 (constructor_body (switch_expression) @item.header)
 (switch_block_statement_group (switch_expression) @item.header)
+(if_statement consequence: (switch_expression) @item.header)
+(if_statement alternative: (switch_expression) @item.header)
+(for_statement body: (switch_expression) @item.header)
+(enhanced_for_statement body: (switch_expression) @item.header)
+(while_statement body: (switch_expression) @item.header)
+(do_statement body: (switch_expression) @item.header)
 (block (block) @item.header)
 (program (block) @item.header)
+(constructor_body (block) @item.header)
 (class_body (block) @item.header) ; an initialiser
+(enum_body_declarations (block) @item.header)
 [(block_comment) (line_comment)] @comment
-[(annotation_type_body) (block) (class_body) (constructor_body) (enum_body) (interface_body) (switch_block)] @body
+[(annotation_type_body) (block) (class_body) (constructor_body) (enum_body) (interface_body) (module_body)
+ (switch_block)] @body
 (if_statement consequence: (_) @body)
 (if_statement alternative: (_) @body)
 (for_statement body: (_) @body)
@@ -85,6 +97,9 @@
 (compact_constructor_declaration name: (identifier) @ignore)
 (import_declaration (identifier) @ignore)
 (import_declaration (scoped_identifier) @ignore)
+(module_body (_ (identifier) @ignore))
+(module_body (_ (scoped_identifier) @ignore))
+(module_declaration name: (_) @ignore)
 (package_declaration (identifier) @ignore)
 (package_declaration (scoped_identifier) @ignore)
 (labeled_statement . (identifier) @ignore)

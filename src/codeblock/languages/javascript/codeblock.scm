@@ -4,4 +4,6 @@
 (field_definition value: [(arrow_function body: (statement_block)) (function_expression)]) @item.definition
 (formal_parameters (identifier) @def)
 (class_declaration name: (identifier) @def.outer)
-(field_definition property: [(property_identifier) (private_property_identifier)] @def)
+(class name: (identifier) @def)
+(field_definition property: [(property_identifier) (private_property_identifier)] @def.outer)
+(field_definition) @scope.lambda ; its value sees no members but through `this`

@@ -9,11 +9,11 @@
 (export_statement declaration: [(class_declaration) (function_declaration) (generator_function_declaration)]) @item.definition
 ; a variable, member or key that holds a function is its definition (without `name`, Tree-sitter captures all declarations)
 (lexical_declaration (variable_declarator name: (_) value: [(arrow_function body: (statement_block)) (class) (function_expression) (generator_function)])) @item.definition
-(variable_declaration (variable_declarator name: (_) value: [(arrow_function body: (statement_block)) (class) (function_expression)])) @item.definition
-(expression_statement (assignment_expression right: [(arrow_function body: (statement_block)) (class) (function_expression)])) @item.definition
-(pair value: [(arrow_function body: (statement_block)) (function_expression)]) @item.definition
-(export_statement declaration: (_ (variable_declarator name: (_) value: [(arrow_function body: (statement_block)) (class) (function_expression)]))) @item.definition
-(export_statement value: [(arrow_function body: (statement_block)) (class) (function_expression)]) @item.definition
+(variable_declaration (variable_declarator name: (_) value: [(arrow_function body: (statement_block)) (class) (function_expression) (generator_function)])) @item.definition
+(expression_statement (assignment_expression right: [(arrow_function body: (statement_block)) (class) (function_expression) (generator_function)])) @item.definition
+(pair value: [(arrow_function body: (statement_block)) (function_expression) (generator_function)]) @item.definition
+(export_statement declaration: (_ (variable_declarator name: (_) value: [(arrow_function body: (statement_block)) (class) (function_expression) (generator_function)]))) @item.definition
+(export_statement value: [(arrow_function body: (statement_block)) (class) (function_expression) (generator_function)]) @item.definition
 (export_statement declaration: (_) @item.absorb)
 (for_statement initializer: (_) @item.absorb)
 (labeled_statement body: (_) @item.absorb)
@@ -29,9 +29,9 @@
 (while_statement body: (_) @body)
 (do_statement body: (_) @body)
 (switch_case ":" . (_) @body .)
-(switch_case ":" . (expression_statement) @body . (break_statement) .)
-(switch_case ":" . (expression_statement) . (break_statement) @body .)
+(switch_case ":" @body.run)
 (switch_default ":" . (_) @body .)
+(switch_default ":" @body.run)
 
 ; ---- scopes
 [(arrow_function) (function_declaration) (function_expression) (generator_function) (generator_function_declaration)
@@ -39,8 +39,9 @@
 (arguments [(arrow_function) (function_expression) (generator_function)] @scope.lambda)
 (call_expression function: (parenthesized_expression [(arrow_function) (function_expression)] @scope.lambda))
 (call_expression function: (function_expression) @scope.lambda)
-[(class) (class_declaration)] @scope.class
-[(catch_clause) (for_in_statement) (for_statement) (statement_block) (switch_body)] @scope.block
+(class_body) @scope.class
+(class_static_block) @scope.lambda
+[(catch_clause) (class) (class_declaration) (for_in_statement) (for_statement) (statement_block) (switch_body)] @scope.block
 
 ; ---- definitions
 (variable_declarator name: (identifier) @def) ; `let` without a value sets undefined, `var` does nothing
@@ -48,6 +49,14 @@
 (variable_declaration (variable_declarator name: (identifier) @def.declare !value))
 (variable_declaration (variable_declarator name: (array_pattern (identifier) @def.var)))
 (variable_declaration (variable_declarator name: (object_pattern (shorthand_property_identifier_pattern) @def.var)))
+(variable_declaration (variable_declarator name: (_ (array_pattern (identifier) @def.var))))
+(variable_declaration (variable_declarator name: (_ (assignment_pattern left: (identifier) @def.var))))
+(variable_declaration (variable_declarator name: (_ (object_assignment_pattern left: (_) @def.var))))
+(variable_declaration (variable_declarator name: (_ (pair_pattern value: (identifier) @def.var))))
+(variable_declaration (variable_declarator name: (_ (rest_pattern (identifier) @def.var))))
+(variable_declaration (variable_declarator name: (_ (_ (array_pattern (identifier) @def.var)))))
+(variable_declaration (variable_declarator name: (_ (_ (assignment_pattern left: (identifier) @def.var)))))
+(variable_declaration (variable_declarator name: (_ (_ (object_pattern (shorthand_property_identifier_pattern) @def.var)))))
 (shorthand_property_identifier_pattern) @def
 (pair_pattern value: (identifier) @def)
 (array_pattern (identifier) @def)
@@ -64,6 +73,8 @@
 (for_in_statement kind: "var" left: (array_pattern (identifier) @def.var))
 (for_in_statement kind: "var" left: (object_pattern (shorthand_property_identifier_pattern) @def.var))
 (for_in_statement !kind left: (identifier) @def.set)
+(for_in_statement !kind left: (array_pattern (identifier) @def.set))
+(for_in_statement !kind left: (object_pattern (shorthand_property_identifier_pattern) @def.set))
 (function_declaration name: (identifier) @def.outer.hoist)
 (generator_function_declaration name: (identifier) @def.outer.hoist)
 (function_expression name: (identifier) @def)
@@ -72,7 +83,14 @@
 (assignment_expression left: (identifier) @def.set)
 (assignment_expression left: (array_pattern (identifier) @def.set))
 (assignment_expression left: (object_pattern (shorthand_property_identifier_pattern) @def.set))
-(assignment_expression left: (object_pattern (pair_pattern value: (identifier) @def.set)))
+(assignment_expression left: (_ (array_pattern (identifier) @def.set)))
+(assignment_expression left: (_ (assignment_pattern left: (identifier) @def.set)))
+(assignment_expression left: (_ (object_assignment_pattern left: (_) @def.set)))
+(assignment_expression left: (_ (pair_pattern value: (identifier) @def.set)))
+(assignment_expression left: (_ (rest_pattern (identifier) @def.set)))
+(assignment_expression left: (_ (_ (array_pattern (identifier) @def.set))))
+(assignment_expression left: (_ (_ (assignment_pattern left: (identifier) @def.set))))
+(assignment_expression left: (_ (_ (object_pattern (shorthand_property_identifier_pattern) @def.set))))
 (augmented_assignment_expression left: (identifier) @def.set.read)
 (update_expression argument: (identifier) @def.set.read)
 (assignment_expression left: (_ object: (identifier) @mut))

@@ -17,10 +17,13 @@
 [(enum_body) (interface_body)] @body
 
 ; ---- scopes and definitions
-[(abstract_class_declaration) (interface_declaration)] @scope.class
+(interface_declaration) @scope.class
+(abstract_class_declaration) @scope.block
+(public_field_definition) @scope.lambda ; its value sees no members but through `this`
 ; their parameters are of nobody's concern
 [(abstract_method_signature) (call_signature) (construct_signature) (constructor_type) (function_signature) (function_type)
  (method_signature) (type_alias_declaration)] @scope.lambda
+(class name: (type_identifier) @def)
 (class_declaration name: (type_identifier) @def.outer)
 (abstract_class_declaration name: (type_identifier) @def.outer)
 (interface_declaration name: (type_identifier) @def.outer.hoist)
@@ -38,8 +41,8 @@
 ; a parameter that is a field: the rest of the class needs it more than the constructor does
 (required_parameter (accessibility_modifier) pattern: (identifier) @def.outer)
 (required_parameter "readonly" pattern: (identifier) @def.outer)
-(public_field_definition name: [(property_identifier) (private_property_identifier)] @def)
-(public_field_definition name: [(property_identifier) (private_property_identifier)] @def.declare !value)
+(public_field_definition name: [(property_identifier) (private_property_identifier)] @def.outer)
+(public_field_definition name: [(property_identifier) (private_property_identifier)] @def.outer.declare !value)
 (import_alias . (identifier) @def)
 (import_require_clause (identifier) @def)
 
