@@ -137,6 +137,10 @@ CASES = {
         """,
         "1 4 n closure\n6 10 m flow",
     ),
+    "a default that is a function has its own parameters, and the names around": (
+        "y = 1\ndef f(x=lambda y: y, z=lambda: y, y=2):\n    return y",
+        "1 2 y flow\n2 3 y flow",
+    ),
     "class names are invisible in methods": (
         "x = 1\nclass A:\n    x = 2\n    y = x\n    def f(self):\n        return x",
         "1 6 x closure\n3 4 x flow",
