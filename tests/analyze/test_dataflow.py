@@ -141,6 +141,10 @@ CASES = {
         "y = 1\ndef f(x=lambda y: y, z=lambda: y, y=2):\n    return y",
         "1 2 y flow\n2 3 y flow",
     ),
+    "a name that is global in one function is so for all before": (
+        "def f():\n    return n\ndef g():\n    global n\n    n = 1",
+        "5 2 n closure",
+    ),
     "class names are invisible in methods": (
         "x = 1\nclass A:\n    x = 2\n    y = x\n    def f(self):\n        return x",
         "1 6 x closure\n3 4 x flow",
