@@ -91,7 +91,7 @@ CASES = {
         "4 7 x flow\n6 7 x flow",
     ),
     "a member has its own name": (
-        "from m import b\na = b.b\nmatch a.b:\n    case c.b():\n        x = a . b",
+        "from m import b\na = b.b\nmatch a.b:\n    case c.b():\n        x = a . b, a. \\\n b",
         "1 2 b flow\n2 3 a flow\n2 5 a flow",
     ),
     "walrus and with targets happen in the middle": (
