@@ -52,6 +52,21 @@ CASES = {
         "x = 1\nwhile True:\n    x = 2\n    if c:\n        break\n    x = 3\ny = x",
         "3 7 x flow",
     ),
+    "what jumps out of the else of a loop leaves the loop around": (
+        """
+        for i in a:
+            for j in i:
+                x = 1
+                if j: break
+            else:
+                x = 2
+                if x: continue
+                break
+            x = 3
+        y = x
+        """,
+        "1 2 i flow\n2 4 j flow\n6 7 x flow\n6 10 x flow\n9 10 x flow",
+    ),
     "nested loops": (
         "x = 0\nfor i in a:\n    for j in i:\n        y = x\n    x = y",
         "1 4 x flow\n2 3 i flow\n4 5 y flow\n5 4 x flow",
@@ -59,6 +74,10 @@ CASES = {
     "try: a handler may meet any definition of the body": (
         "x = 1\ntry:\n    x = 2\n    x = 3\nexcept E as e:\n    y = x, e\nz = x",
         "1 6 x flow\n1 7 x flow\n3 6 x flow\n3 7 x flow\n4 6 x flow\n4 7 x flow\n5 6 e flow",
+    ),
+    "try: a handler meets what was before, also where the body jumps": (
+        "def f():\n    x = 1\n    try:\n        x = 2\n        return x\n    except E:\n        return x",
+        "2 7 x flow\n4 5 x flow\n4 7 x flow",
     ),
     "try: else follows the body only": (
         "try:\n    x = 1\nexcept E:\n    x = 2\nelse:\n    y = x\nz = x",
