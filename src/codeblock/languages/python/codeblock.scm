@@ -59,6 +59,8 @@
 (nonlocal_statement (identifier) @def.nonlocal)
 (delete_statement (identifier) @def.del)
 (delete_statement (expression_list (identifier) @def.del))
+(delete_statement (tuple (identifier) @def.del))
+(delete_statement (expression_list (tuple (identifier) @def.del)))
 (assignment left: (attribute . (identifier) @mut))
 (assignment left: (subscript . (identifier) @mut))
 (assignment left: (_ . (attribute . (identifier) @mut)))
