@@ -6,6 +6,8 @@ import ast
 import itertools
 import random
 import sysconfig
+import tokenize
+import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from textwrap import dedent
@@ -104,6 +106,23 @@ def standard_library(count: int, seed: int = 0, most: int = 60_000) -> Iterator[
             count -= 1
             if not count:
                 return
+
+
+def whole_library() -> Iterator[tuple[Path, str]]:
+    """Everything in the standard library that CPython itself parses, its tests included."""
+    for path in sorted(STDLIB.rglob("*.py")):
+        if "site-packages" in path.parts:
+            continue
+        try:
+            with tokenize.open(path) as file:
+                text = file.read()
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                ast.parse(text)
+        except (UnicodeDecodeError, SyntaxError, ValueError):
+            continue
+        if text:
+            yield path.relative_to(STDLIB), text
 
 
 def closed(source: str, analysis: Analysis, index: int) -> str:

@@ -251,54 +251,6 @@ def test_mutated_real_code_tiles_and_repeats_itself():
             assert analysis == analyze_code(source, "python")
 
 
-def statement_spans(source: str) -> tuple[set[tuple[int, int]], set[int]]:
-    """What CPython says: spans of the simple statements, and where compound statements and their clauses begin."""
-    starts = [0]
-    for line in source.encode().splitlines(keepends=True):
-        starts.append(starts[-1] + len(line))
-    simple: set[tuple[int, int]] = set()
-    headers: set[int] = set()
-
-    def begin(node: ast.stmt | ast.ExceptHandler) -> int:
-        first = min([node, *getattr(node, "decorator_list", [])], key=lambda n: (n.lineno, n.col_offset))
-        at = starts[first.lineno - 1] + first.col_offset
-        return source.encode().rindex(b"@", 0, at) if first is not node else at
-
-    for node in ast.walk(ast.parse(source)):
-        if (
-            isinstance(node, ast.ExceptHandler)
-            or (isinstance(node, ast.stmt) and hasattr(node, "body"))
-            or isinstance(node, ast.Match)
-        ):
-            headers.add(begin(node))
-        elif isinstance(node, ast.stmt):
-            simple.add((begin(node), starts[node.end_lineno - 1] + node.end_col_offset))
-    return simple, headers
-
-
-@pytest.mark.parametrize("count", [40, pytest.param(1500, marks=pytest.mark.slow)])
-def test_items_are_the_statements_of_cpython(count):
-    total = same = 0
-    for path, source in standard_library(count, seed=2, most=60_000 if count < 100 else 300_000):
-        simple, headers = statement_spans(source)
-        items = analyze_code(source, "python").items
-        ours = set()
-        inside: list[tuple[int, int]] = []  # suites on their headers' lines, whose statements are no items
-        for item in items:
-            end = item.spans[-1].end - text_of(source, item).endswith(";")
-            end = item.spans[0].start + len(source.encode()[item.spans[0].start : end].rstrip())
-            if item.kind in (ItemKind.SIMPLE, ItemKind.DOCSTRING):
-                ours.add((item.spans[0].start, end))
-            elif item.kind == ItemKind.INLINE:
-                inside.append((item.spans[0].start, end))
-        hidden = {s for s in simple if any(a < s[0] and s[1] <= b for a, b in inside)}
-        begins = {i.spans[0].start for i in items if i.kind in (ItemKind.HEADER, ItemKind.DEFINITION, ItemKind.INLINE)}
-        assert headers <= begins, path
-        total += len(simple - hidden)
-        same += len((simple - hidden) & ours)
-    assert same / total >= 0.9999
-
-
 def test_a_closed_item_parses():
     for path, source in standard_library(12, seed=3, most=20_000):
         analysis = analyze_code(source, "python")

@@ -62,7 +62,7 @@ class _Loop(_Open):
     seen_breaks: int = 0  # length of the trace at the last break
     seen_turns: int = 0  # length of the trace at the last jump to the head
     broken: bool = False
-    turned: bool = False  # the body has ended, `else` or what follows is next
+    turned: bool = False  # the body has ended, `else` or what follows is next, whose jumps are of the loop around
 
 
 @dataclass(slots=True)
@@ -324,8 +324,8 @@ class DataFlow:
         construct = self._open[-1]
         assert isinstance(construct, _Try)
         normal = self._here.changes(construct.undo) if self._here.alive else None
-        construct.raised = self._here.raised(construct.undo, construct.trace)
         self._here.revive()
+        construct.raised = self._here.raised(construct.undo, construct.trace)
         if normal is not None:
             # what the body does not leave changed is as it was before, not as a handler finds it
             normal = {variable: normal.get(variable, self._here.read(variable)) for variable in (*construct.raised, *normal)}
@@ -378,7 +378,7 @@ class DataFlow:
     def _break(self, _op: int, _: int) -> None:
         for n in range(len(self._open) - 1, -1, -1):
             entry = self._open[n]
-            if isinstance(entry, _Loop):
+            if isinstance(entry, _Loop) and not entry.turned:
                 if self._here.alive and entry.alive:
                     entry.seen_breaks = self._here.collect(entry.seen_breaks, entry.breaks)
                     entry.broken = True
@@ -392,7 +392,7 @@ class DataFlow:
 
     def _continue(self, _op: int, _: int) -> None:
         for entry in reversed(self._open):
-            if isinstance(entry, _Loop):
+            if isinstance(entry, _Loop) and not entry.turned:
                 self._turn(entry)
                 self._jump()
                 return

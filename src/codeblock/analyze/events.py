@@ -20,7 +20,7 @@ class ScopeKind:
 class Rank:
     """Kinds of events; also the order, outermost first, of nodes with the same interval."""
 
-    CLAUSE, CONSTRUCT, JUMP, SCOPE, INNER_SCOPE, LATE, OUTER, NAME = range(8)
+    CLAUSE, CONSTRUCT, JUMP, OUTER, SCOPE, INNER_SCOPE, LATE, NAME = range(8)
 
 
 OPENS = {  # where several claim a node, the first counts

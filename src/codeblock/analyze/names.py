@@ -172,6 +172,9 @@ class ProgramBuilder:
 
     def finish(self) -> Program:
         """Resolve the names of all blocks and return the program."""
+        for (_, name), redirect in self._redirects.items():
+            if redirect & _GLOBAL:
+                self._declared[0].setdefault(name, -1)
         for mention in self._assigned:
             if self._resolve(mention) < 0:
                 scope, name = self._places[mention]
@@ -369,9 +372,7 @@ class ProgramBuilder:
         redirects, declared, kinds = self._redirects, self._declared, self._kinds
         if redirects:
             redirect = redirects.get((scope, name), 0)
-            if redirect & _GLOBAL:
-                declared[0].setdefault(name, -1)
-            elif redirect:
+            if redirect and not redirect & _GLOBAL:
                 scope, crossed = self._parents[scope], True
         while scope >= 0:
             if redirects and redirects.get((scope, name), 0) & _GLOBAL:

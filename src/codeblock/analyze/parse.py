@@ -244,7 +244,8 @@ def _tokens(
                     core.append(span)
                     if what == NAME:
                         (behind if before == ACCESS else identifiers).append(span)
-            before = what
+            if before != ACCESS or what or not node.is_extra:  # a comment may stand behind the sign
+                before = what
             while not right():
                 if not up():
                     return core, identifiers, behind, deepest
