@@ -54,6 +54,7 @@ class Tokens(_Table):
     not_core_signs: tuple[str, ...]
     access: tuple[str, ...]
     optional: tuple[str, ...] = ()
+    contextual: tuple[str, ...] = ()
 
 
 class Closing(_Table):

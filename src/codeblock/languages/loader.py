@@ -64,9 +64,9 @@ from codeblock.languages.contract import Fault, Tables, Tokens, check_grammar, c
 EXTRA = "CODEBLOCK_LANGUAGES"
 """Environment variable that names a directory of further packs."""
 
-NOT_CORE, INSIDE, ACCESS, CORE, NAME = range(5)
+NOT_CORE, INSIDE, ACCESS, CORE, NAME, WORD = range(6)
 """What a leaf is: no core token, a part of the token that is its parent, the sign in front of a member's name (no core token), a
-core token, or one that names a variable."""
+core token, one that names a variable, or one that does so where its parent is such a token, and else is just a core token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +78,7 @@ class Language:
         grammar: the Tree-sitter language.
         query: the captures of ``codeblock.scm``.
         kinds: per node kind id, the kind's name.
-        leaf: per node kind id, NOT_CORE, INSIDE, ACCESS, CORE or NAME; long enough for the id of ERROR nodes.
+        leaf: per node kind id, NOT_CORE, INSIDE, ACCESS, CORE, NAME or WORD; long enough for the id of ERROR nodes.
         optional: kind ids of tokens whose absence is no damage.
         siblings: names of languages that a fence of this language may hold in truth.
         first_line: what the first line of bare code looks like.
@@ -332,6 +332,8 @@ def _leaf_class(kind: str, named: bool, tokens: Tokens) -> int:
         return INSIDE
     if kind in tokens.identifiers:
         return NAME
+    if kind in tokens.contextual:
+        return WORD
     if kind in tokens.access:
         return ACCESS
     listed = tokens.not_core if named else tokens.not_core_words if kind.isalpha() else tokens.not_core_signs
