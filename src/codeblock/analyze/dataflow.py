@@ -5,7 +5,7 @@ The environment maps each variable to a *value*: a definition, or a *phi* that j
 keeps only what its alternatives changed, and a loop begins with a phi for every variable that its body may define, whose
 operands arrive at the back edge. So k definitions and m uses cost k + m, not k * m, and nothing is walked twice.
 
-Not seen: calls that change their arguments, aliases, exceptions out of calls, ``eval``, gotos and labelled jumps.
+Not seen: calls that change their arguments, aliases, exceptions out of calls, ``eval`` and gotos.
 """
 
 from __future__ import annotations
@@ -46,6 +46,7 @@ class _Open:
 class _Branch(_Open):
     """A branch: what its finished alternatives left behind, as changes to the values before it."""
 
+    label: int = 0
     ends: list[dict[int, int]] = field(default_factory=list[dict[int, int]])
     total: bool = False
     falls: dict[int, int] | None = None  # what falls through to the next alternative
@@ -176,8 +177,8 @@ class DataFlow:
     def _plain(self, op: int, _: int) -> None:
         self._open.append(_Open(op, self._here.alive, len(self._here.undo), len(self._here.trace)))
 
-    def _branch(self, op: int, _: int) -> None:
-        self._open.append(_Branch(op, self._here.alive, len(self._here.undo), len(self._here.trace)))
+    def _branch(self, op: int, label: int) -> None:
+        self._open.append(_Branch(op, self._here.alive, len(self._here.undo), len(self._here.trace), label))
 
     def _try(self, op: int, _: int) -> None:
         self._open.append(_Try(op, self._here.alive, len(self._here.undo), len(self._here.trace)))
@@ -373,27 +374,36 @@ class DataFlow:
         self._leave_frame()
         self._jump()
 
-    def _break(self, _op: int, _: int) -> None:
+    def _break(self, _op: int, label: int) -> None:
+        label = self._known(label)
         for n in range(len(self._open) - 1, -1, -1):
             entry = self._open[n]
-            if isinstance(entry, _Loop):
+            if isinstance(entry, _Loop) and label in (0, entry.loop.label):
                 if self._here.alive and entry.alive:
                     entry.seen_breaks = self._here.collect(entry.seen_breaks, entry.breaks)
                     entry.broken = True
                 self._jump()
                 return
-            if isinstance(entry, _Branch) and entry.op in (Op.SWITCH, Op.CASES):
+            if isinstance(entry, _Branch) and (label == entry.label if label else entry.op in (Op.SWITCH, Op.CASES)):
                 if self._here.alive and entry.alive and n + 1 < len(self._open):
                     entry.ends.append(self._here.changes(self._open[n + 1].undo))
                 self._jump()
                 return
 
-    def _continue(self, _op: int, _: int) -> None:
+    def _continue(self, _op: int, label: int) -> None:
+        label = self._known(label)
         for entry in reversed(self._open):
-            if isinstance(entry, _Loop):
+            if isinstance(entry, _Loop) and label in (0, entry.loop.label):
                 self._turn(entry)
                 self._jump()
                 return
+
+    def _known(self, label: int) -> int:
+        """A label, 0 if it is of nothing that the pass is inside of."""
+        if not label:
+            return 0
+        labels = [e.loop.label if isinstance(e, _Loop) else e.label for e in self._open if isinstance(e, (_Loop, _Branch))]
+        return label if label in labels else 0
 
     def _jump(self) -> None:
         if self._here.alive:

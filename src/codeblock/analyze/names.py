@@ -28,6 +28,7 @@ _ATTR, _DECLARE, _DEF, _GLOBAL, _HOIST = Role.ATTR, Role.DECLARE, Role.DEF, Role
 _IGNORE, _LOCAL, _MUT, _OUTER, _READ = Role.IGNORE, Role.LOCAL, Role.MUT, Role.OUTER, Role.READ
 _REUSE, _SET, _VAR, _WITHIN = Role.REUSE, Role.SET, Role.VAR, Role.WITHIN
 _NOT_CALL, _REDIRECT, _USED = ~Role.CALL, Role.GLOBAL | Role.NONLOCAL, Role.READ | Role.DEL
+_LEFT = (Op.BRANCH, Op.SWITCH, Op.CASES)  # what a break with a label may leave, besides loops
 _LATE = -1  # among the operations, a node that holds definitions back
 _AT_ONCE, _UNDECLARED, _SKIPS = Role.WALRUS | Role.NOW, Role.SET | Role.DEL, Role.VAR | Role.WALRUS
 
@@ -106,6 +107,10 @@ class ProgramBuilder:
         self._names: list[bytes] = []
         self._variable_frames: list[int] = []
         self._receiver = b""
+        self._labels: dict[bytes, int] = {}  # their numbers, from 1
+        self._label = -1, 0  # the last one that is in no jump: its end and number
+        self._target = 0  # of the jump around
+        self._opened = -1  # where the last loop begins
 
     def add(self, parsed: Parsed, owners: Sequence[tuple[ByteSpan, int]]) -> None:
         """Add a code block.
@@ -146,6 +151,9 @@ class ProgramBuilder:
                 continue
             if not count % _CHECK_EVERY:
                 self._deadline.check()
+            if rank == Rank.LABEL:
+                self._read_label(source, start, -minus_end, bool(stack) and stack[-1][4] in JUMPS)
+                continue
             node_end = -minus_end
             if what in SCOPES:
                 function = SCOPES[what] in (_FN, _SEALED)
@@ -163,7 +171,12 @@ class ProgramBuilder:
                 frame.late.append((scope, []))
             else:
                 loop = frame.loop
-                op = self._enter(frame, what, what in LOOPS and (start, node_end) in events.infinite)
+                end, label = self._label
+                if label and (end > start or source[end:start].strip(b": \t\r\n")):
+                    label = 0  # of something else
+                op = self._enter(frame, what, what in LOOPS and (start, node_end) in events.infinite, label)
+                if op == _LOOP:
+                    self._opened = start
                 stack.append((node_end, frame, scope, loop, op, False))
         while stack:
             frame, scope = self._leave(stack.pop(), frame)
@@ -210,14 +223,25 @@ class ProgramBuilder:
             if around.last or around.soon or around.header >= 0:
                 around.flush()
             if op in JUMPS:
-                around.instructions.append((op, 0, 0, 0))
+                around.instructions.append((op, self._target, 0, 0))
+                self._target = 0
             else:
                 around.instructions.append((_END, op, 0, 0))
                 around.open.pop()
                 around.loop = loop
         return around, scope
 
-    def _enter(self, frame: _Frame, what: str, infinite: bool) -> int | None:
+    def _read_label(self, source: bytes, start: int, end: int, in_jump: bool) -> None:
+        """Note the label of a jump, of the loop that begins with it, or of what comes next."""
+        number = self._labels.setdefault(source[start:end].strip(b"':"), len(self._labels) + 1)
+        if in_jump:
+            self._target = number
+        elif start == self._opened:
+            self._loops[-1].label = number
+        else:
+            self._label = end, number
+
+    def _enter(self, frame: _Frame, what: str, infinite: bool, label: int) -> int | None:
         """Begin a node of the flow; return what must be ended, None where the node does not count."""
         op = OPENS[what]
         if op in JUMPS:
@@ -227,10 +251,11 @@ class ProgramBuilder:
         frame.flush()
         frame.open.append(op)
         if op != _LOOP:
-            frame.instructions.append((op, int(what == "flow.alt.total"), 0, 0))
+            argument = label if op in _LEFT else int(what == "flow.alt.total")
+            frame.instructions.append((op, argument, 0, 0))
             return op
         loop = len(self._loops)
-        self._loops.append(Loop(LOOPS[what], infinite))
+        self._loops.append(Loop(LOOPS[what], infinite, label))
         self._loop_parents.append(frame.loop)
         self._loop_mentions.append(set())
         frame.loop = loop

@@ -143,7 +143,7 @@ CAPTURES = frozenset(
             "member",
         ),
         *("attr", "attr.def", "attr.def.read", "attr.mut", "attr.call"),
-        *("comment", "body", "body.run", "mut", "call", "ignore", "within", "outer", "delay", "late", "verb", "assign"),
+        *("comment", "body", "label", "body.run", "mut", "call", "ignore", "within", "outer", "delay", "late", "verb", "assign"),
         *(
             f"flow.{part}"
             for part in ("branch", "switch", "cases", "alt", "alt.run", "alt.total", "for", "while", "do", "callback")

@@ -37,7 +37,8 @@ Flow
     ``@scope.lambda`` too, and a return goes on with the next turn), with ``@flow.body``, ``@flow.post`` (else) and ``@flow.inf``
     (only a break leaves it) · ``@flow.try`` with ``@flow.trybody`` (or ``@flow.trybody.run``, the first of its statements, which
     go on up to the next clause), ``@flow.handler``, ``@flow.post``, ``@flow.finally`` · ``@flow.with`` (may swallow an
-    exception) · ``@jump.return``, ``@jump.raise``, ``@jump.break``, ``@jump.continue``
+    exception) · ``@jump.return``, ``@jump.raise``, ``@jump.break``, ``@jump.continue`` · ``@label`` the name of a jump's target:
+    in the jump, and in front of a loop or branch or at its beginning
 Words
     ``@verb`` a word that may say what the rest of its parent is, as the table ``data_flow.verbs`` has it: a jump, or ``assign`` ·
     ``@assign`` defines the names in it that are ``@ignore``, as ``set`` does
