@@ -3,14 +3,15 @@
 The environment maps each variable to a *value*: a definition, or a *phi* that joins the values of several paths (Braun et al.
 2013, "Simple and Efficient Construction of Static Single Assignment Form"). Structured code needs no fixed point: a branch
 keeps only what its alternatives changed, and a loop begins with a phi for every variable that its body may define, whose
-operands arrive at the back edge. So k definitions and m uses cost k + m, not k * m, and nothing is walked twice.
+operands arrive at the back edge. So k definitions and m uses cost k + m, not k * m, and nothing is walked twice. What a function
+writes to the variables of those around it joins their values wherever a variable that holds the function is used.
 
 Not seen: calls that change their arguments, aliases, exceptions out of calls, ``eval`` and gotos.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from codeblock.analyze.deadline import Deadline
@@ -21,7 +22,7 @@ from codeblock.types import Edge
 
 _CHECK_EVERY = 1 << 10
 # looking a member up costs ten times as much as a global name
-_MUT, _DEL = Role.MUT, Role.DEL
+_MUT, _DEL, _NONLOCAL = Role.MUT, Role.DEL, Role.NONLOCAL
 _ALTERNATIVE, _WITH, _TRY_BODY, _HANDLER, _ELSE, _FINALLY = Op.ALTERNATIVE, Op.WITH, Op.TRY_BODY, Op.HANDLER, Op.ELSE, Op.FINALLY
 
 
@@ -91,6 +92,10 @@ class DataFlow:
         self._values = Values()
         self._here = Environment(self._values, program.frame_of, program.hoisted)
         self._uses: dict[Use, None] = {}  # in order, each once
+        self._elsewhere = {
+            variable: self._values.new(NO_ITEM, 0, []) for variable in sorted(set().union(*program.effects.values()))
+        }
+        self._mixed = {value: value for value in self._elsewhere.values()}  # with what other frames write, to those without
         self._begin_frame(0)
 
     def run(self) -> list[Edge]:
@@ -117,6 +122,7 @@ class DataFlow:
         }
         use, define, here = Op.USE, Op.DEFINE, self._here
         variable_of, frame_of, uses = self._program.variable_of, self._program.frame_of, self._uses
+        effects = self._program.effects
         for frame, instructions in enumerate(self._program.frames):
             self._begin_frame(frame)
             checked = 0
@@ -129,6 +135,8 @@ class DataFlow:
                             value = here.read(variable)
                         if value:
                             uses[item, value, variable, role, frame_of[variable] != frame] = None
+                        if effects and variable in effects:
+                            self._run_elsewhere(effects[variable])
                 elif op == define:
                     if variable_of[mention] >= 0:
                         self._define(item, variable_of[mention], role)
@@ -146,10 +154,33 @@ class DataFlow:
         if role & _DEL:
             here.write(variable, UNDEFINED)
             return
-        value = values.new(item, role, [values.unmutated(here.read(variable))] if role & _MUT else [])
+        operands: list[int] = []
+        if role & _MUT:
+            before = here.read(variable)
+            operands = [values.unmutated(self._mixed.get(before, before))]
+            if before in self._mixed:
+                operands.append(self._elsewhere[variable])
+        value = values.new(item, role, operands)
         here.write(variable, value)
         if here.is_shared(variable):
             values.operands[here.share(variable)].append(value)
+            if variable in self._elsewhere and self._program.frame_of[variable] != self._frame:
+                values.operands[self._elsewhere[variable]].append(values.new(item, role | _NONLOCAL, []))
+
+    def _run_elsewhere(self, changed: Iterable[int]) -> None:
+        """A function runs, or is handed to somebody who may run it: what it writes is a further value of the variable."""
+        here, values = self._here, self._values
+        self._deadline.check()
+        for variable in changed:
+            before = here.present.get(variable, UNDEFINED)
+            if before in self._mixed or (before == UNDEFINED and here.is_shared(variable)):
+                continue  # it holds that already
+            if values.item[before] == NO_ITEM and not self._mixed.keys().isdisjoint(values.operands[before]):
+                self._mixed[before] = before
+                continue
+            value = values.join([before, self._elsewhere[variable]])
+            here.write(variable, value)
+            self._mixed[value] = before
 
     # ---- frames
 
@@ -197,6 +228,8 @@ class DataFlow:
             branch.falls = None
 
     def _loop(self, op: int, index: int) -> None:
+        if effects := self._program.loops[index].effects:
+            self._run_elsewhere(effects)
         mark, trace = len(self._here.undo), len(self._here.trace)
         entry = _Loop(op, self._here.alive, mark, trace, self._program.loops[index], seen_breaks=trace, seen_turns=trace)
         self._open.append(entry)

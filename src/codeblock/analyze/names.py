@@ -7,6 +7,7 @@ around it.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -87,6 +88,7 @@ class ProgramBuilder:
     def __init__(self, deadline: Deadline) -> None:
         self._deadline = deadline
         self._frames = [_Frame(0)]
+        self._makers = [-1]  # per frame, the item that makes its function
         self._loops: list[Loop] = []
         self._loop_parents: list[int] = []
         self._loop_mentions: list[set[int]] = []  # what a loop defines itself, without the loops in it
@@ -102,6 +104,7 @@ class ProgramBuilder:
         self._places: list[tuple[int, bytes]] = []  # per mention, its scope and name
         self._since: dict[tuple[int, bytes], int] = {}  # per name that a block declares, the first mention that may mean it
         self._hoisted: set[int] = set()  # mentions
+        self._written: set[tuple[int, int]] = set()  # frames of functions, mentions
         self._assigned: dict[int, None] = {}  # mentions of what is assigned to without being declared
         # variables: parallel
         self._names: list[bytes] = []
@@ -162,6 +165,8 @@ class ProgramBuilder:
                 if function:
                     frame = _Frame(len(self._frames))
                     self._frames.append(frame)
+                    owner = bisect_right(owners, start, key=lambda owner: owner[0].start) - 1
+                    self._makers.append(owners[owner][1] if owner >= 0 else -1)
                     self._frame_of[scope] = frame.index
             elif rank == Rank.OUTER:
                 stack.append((node_end, frame, scope, frame.loop, None, False))
@@ -208,7 +213,61 @@ class ProgramBuilder:
             self._variable_frames,
             frozenset(variables[mention] for mention in self._hoisted),
             frozenset(variable for frame, variable in used if variable >= 0 and self._variable_frames[variable] != frame),
+            self._effects(variables),
         )
+
+    def _effects(self, variables: list[int]) -> dict[int, tuple[int, ...]]:
+        """The effects of functions, which are those of what they call, too; the loops that call them get to know them."""
+        changes: dict[int, set[int]] = {}  # per frame
+        for frame, mention in self._written:
+            variable = variables[mention]
+            if variable >= 0 and 0 <= self._variable_frames[variable] != frame:
+                changes.setdefault(frame, set()).add(variable)
+        if not changes:  # as in most programs
+            return {}
+        made: dict[int, list[int]] = {}  # per item, frames
+        for frame, item in enumerate(self._makers):
+            made.setdefault(item, []).append(frame)
+        holds: dict[int, set[int]] = {}  # per variable, frames
+        for frame in self._frames:
+            for op, item, mention, _ in frame.instructions:
+                if op == _DEFINE and item in made and variables[mention] >= 0:
+                    holds.setdefault(variables[mention], set()).update(f for f in made[item] if f != frame.index)
+        callers: dict[int, set[int]] = {}  # per frame
+        for (scope, _), variable in zip(self._places, variables, strict=True):
+            for frame in holds.get(variable, ()):
+                callers.setdefault(frame, set()).add(self._frame_of[scope])
+        pending = list(changes)
+        while pending:
+            frame = pending.pop()
+            for caller in callers.get(frame, ()):
+                self._deadline.check()
+                before = changes.setdefault(caller, set())
+                more = {variable for variable in changes[frame] if self._variable_frames[variable] != caller} - before
+                if more:
+                    before |= more
+                    pending.append(caller)
+        effects: dict[int, tuple[int, ...]] = {}
+        for variable, frames in holds.items():
+            self._deadline.check()
+            if changed := set[int]().union(*(changes.get(frame, ()) for frame in frames)):
+                effects[variable] = tuple(sorted(changed))
+        self._tell_loops(effects, variables)
+        return effects
+
+    def _tell_loops(self, effects: dict[int, tuple[int, ...]], variables: list[int]) -> None:
+        """Give the effects of the functions that a loop uses to the loop."""
+        for frame in self._frames:
+            around: list[int] = []
+            for op, argument, mention, _ in frame.instructions:
+                if op == _LOOP:
+                    around.append(argument)
+                elif op == _END and argument == _LOOP:
+                    around.pop()
+                elif op == _USE and around and variables[mention] in effects:
+                    self._deadline.check()
+                    for loop in around:
+                        self._loops[loop].effects.update(dict.fromkeys(effects[variables[mention]]))
 
     def _leave(self, node: _Node, frame: _Frame) -> tuple[_Frame, int]:
         """End a node; return the frame and scope around it."""
@@ -337,6 +396,8 @@ class ProgramBuilder:
             frame.soon.append((position, (_DEFINE, item, mention, role)))
         if frame.loop >= 0:
             self._loop_mentions[frame.loop].add(mention)
+        if frame.index:
+            self._written.add((frame.index, mention))
         if role & _HOIST:
             self._hoisted.add(mention)
 
@@ -346,7 +407,7 @@ class ProgramBuilder:
             return scope
         if role & _REUSE:
             around = scope
-            while name not in self._declared[around] and self._kinds[around] in (_LAMBDA, _COMP, _BLOCK):
+            while name not in self._declared[around] and self._kinds[around] in (_FN, _LAMBDA, _COMP, _BLOCK):
                 around = self._parents[around]
             scope = around if name in self._declared[around] else scope
         if role & _SKIPS:

@@ -82,12 +82,21 @@ class LoopKind(IntEnum):
 
 @dataclass(slots=True)
 class Loop:
-    """A loop: when its header runs, whether only a break leaves it, its label, and the variables that it may define."""
+    """A loop.
+
+    Attributes:
+        kind: when its header runs.
+        infinite: whether only a break leaves it.
+        label: a number, 0 for none.
+        variables: those that it may define.
+        effects: those that the functions that it uses may write.
+    """
 
     kind: LoopKind
     infinite: bool
     label: int = 0
     variables: dict[int, None] = field(default_factory=dict[int, None])
+    effects: dict[int, None] = field(default_factory=dict[int, None])
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +111,7 @@ class Program:
         frame_of: per variable, the frame it lives in; -1 for members of classes.
         hoisted: variables that are visible before their definition.
         captured: variables that are used in another frame than theirs.
+        effects: per variable that holds a function, the variables of other frames that running it may write, members aside.
     """
 
     frames: tuple[list[Instruction], ...]
@@ -111,3 +121,4 @@ class Program:
     frame_of: list[int]
     hoisted: frozenset[int]
     captured: frozenset[int]
+    effects: dict[int, tuple[int, ...]]

@@ -18,7 +18,7 @@ Scopes
 Definitions, on the identifier: ``@def`` and any of these after it, as in ``@def.outer.hoist``
     ``outer`` in the scope around, the name of a function or class · ``var`` skips block scopes · ``hoist`` visible before its
     position · ``set`` assigns without declaring; what nothing declares belongs to the whole program · ``reuse`` assigns to the
-    variable of that name that the function has, or else declares one · ``read`` is a use too (``x += 1``) · ``declare`` binds
+    variable of that name that is in sight, or else declares one · ``read`` is a use too (``x += 1``) · ``declare`` binds
     without a value · ``now`` at its own position, not at the end of the item · ``walrus`` the same, outside comprehensions ·
     ``del``, ``global``, ``nonlocal`` · ``local`` declares even where another pattern says ``set`` · ``copy`` declares with the
     value that the name has around the function · ``member`` defines the member of that name of the class around, too.
