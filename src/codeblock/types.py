@@ -133,7 +133,7 @@ class EdgeKind(StrEnum):
     """Why a value written by one item may be read by another."""
 
     FLOW = "flow"  # a definition reaches a use in the same frame
-    CLOSURE = "closure"  # a free variable of a nested function
+    CLOSURE = "closure"  # between a function and one nested in it
     CALL = "call"  # a call of a function or class defined in the program
     MUTATION = "mutation"  # x.a = ..., x[i] = ... seen by later uses of x
     ATTRIBUTE = "attribute"  # self.x, across the methods of a class

@@ -159,6 +159,39 @@ CASES = {
         "y = 1\ndef f(x=lambda y: y, z=lambda: y, y=2):\n    return y",
         "1 2 y flow\n2 3 y flow",
     ),
+    "what a nested function writes is read wherever the function was used": (
+        """
+        def f():
+            n = 0
+            seen = {}
+            def g(i):
+                nonlocal n
+                n += i
+                seen[i] = 1
+            a = n
+            while g(a):
+                b = n
+            n = 1
+            c = n
+            k(g)
+            return n, seen
+        """,
+        "2 8 n flow\n2 10 n flow\n3 7 seen closure\n3 14 seen flow\n4 6 i flow\n4 7 i flow\n4 9 g call\n4 13 g flow\n"
+        "6 10 n closure\n6 14 n closure\n7 14 seen mutation\n8 9 a flow\n11 6 n closure\n11 12 n flow\n11 14 n flow",
+    ),
+    "... also by way of another function, and in a program": (
+        """
+        n = 0
+        def g():
+            global n
+            n = 1
+        def h():
+            g()
+        h()
+        a = n
+        """,
+        "1 8 n flow\n2 6 g call\n4 8 n closure\n5 7 h call",
+    ),
     "class names are invisible in methods": (
         "x = 1\nclass A:\n    x = 2\n    y = x\n    def f(self):\n        return x",
         "1 6 x closure\n3 4 x flow",

@@ -281,3 +281,22 @@ def test_outer_leaves_one_scope() -> None:
         *[("x", 0)] * 2,
         *[("x", 1)] * 2,
     ]
+
+
+def test_a_label_is_of_what_it_stands_before_or_of_the_jump_around() -> None:
+    query = (
+        STATEMENTS
+        + """
+        [(for_statement) (while_statement)] @item.header
+        (for_statement) @flow.for
+        (while_statement) @flow.while
+        (for_statement body: (_) @flow.body)
+        (while_statement body: (_) @flow.body)
+        (call arguments: (argument_list (list_splat (identifier)))) @jump.break
+        (list_splat (identifier) @label)
+        (module (expression_statement (identifier) @label))
+    """
+    )
+    source = "a\n%s\nwhile c:\n    for d in e:\n        x = 1\n        stop(*a)\n    x = 2\nf(x)\n"
+    assert edges(parsed(source % "", query)) == {"5 8 x", "7 8 x"}
+    assert edges(parsed(source % "g()", query)) == {"7 8 x"}  # the label is of something else

@@ -3,14 +3,15 @@
 The environment maps each variable to a *value*: a definition, or a *phi* that joins the values of several paths (Braun et al.
 2013, "Simple and Efficient Construction of Static Single Assignment Form"). Structured code needs no fixed point: a branch
 keeps only what its alternatives changed, and a loop begins with a phi for every variable that its body may define, whose
-operands arrive at the back edge. So k definitions and m uses cost k + m, not k * m, and nothing is walked twice.
+operands arrive at the back edge. So k definitions and m uses cost k + m, not k * m, and nothing is walked twice. What a function
+writes to the variables of those around it joins their values wherever a variable that holds the function is used.
 
-Not seen: functions that change their arguments, aliases, exceptions out of calls, ``eval``, gotos and labelled jumps.
+Not seen: functions that change their arguments, aliases, exceptions out of calls, ``eval`` and gotos.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
 from codeblock.analyze.deadline import Deadline
@@ -21,7 +22,7 @@ from codeblock.types import Edge
 
 _CHECK_EVERY = 1 << 10
 # looking a member up costs ten times as much as a global name
-_MUT, _DEL = Role.MUT, Role.DEL
+_MUT, _DEL, _NONLOCAL = Role.MUT, Role.DEL, Role.NONLOCAL
 _ALTERNATIVE, _WITH, _TRY_BODY, _HANDLER, _ELSE, _FINALLY = Op.ALTERNATIVE, Op.WITH, Op.TRY_BODY, Op.HANDLER, Op.ELSE, Op.FINALLY
 
 
@@ -46,6 +47,7 @@ class _Open:
 class _Branch(_Open):
     """A branch: what its finished alternatives left behind, as changes to the values before it."""
 
+    label: int = 0
     ends: list[dict[int, int]] = field(default_factory=list[dict[int, int]])
     total: bool = False
     falls: dict[int, int] | None = None  # what falls through to the next alternative
@@ -90,6 +92,10 @@ class DataFlow:
         self._values = Values()
         self._here = Environment(self._values, program.frame_of, program.hoisted)
         self._uses: dict[Use, None] = {}  # in order, each once
+        self._elsewhere = {
+            variable: self._values.new(NO_ITEM, 0, []) for variable in sorted(set().union(*program.effects.values()))
+        }
+        self._mixed = {value: value for value in self._elsewhere.values()}  # with what other frames write, to those without
         self._begin_frame(0)
 
     def run(self) -> list[Edge]:
@@ -116,6 +122,7 @@ class DataFlow:
         }
         use, define, here = Op.USE, Op.DEFINE, self._here
         variable_of, frame_of, uses = self._program.variable_of, self._program.frame_of, self._uses
+        effects = self._program.effects
         for frame, instructions in enumerate(self._program.frames):
             self._begin_frame(frame)
             checked = 0
@@ -128,6 +135,8 @@ class DataFlow:
                             value = here.read(variable)
                         if value:
                             uses[item, value, variable, role, frame_of[variable] != frame] = None
+                        if effects and variable in effects:
+                            self._run_elsewhere(effects[variable])
                 elif op == define:
                     if variable_of[mention] >= 0:
                         self._define(item, variable_of[mention], role)
@@ -147,10 +156,33 @@ class DataFlow:
             return
         if role & _MUT and variable in self._program.modules:
             return
-        value = values.new(item, role, [values.unmutated(here.read(variable))] if role & _MUT else [])
+        operands: list[int] = []
+        if role & _MUT:
+            before = here.read(variable)
+            operands = [values.unmutated(self._mixed.get(before, before))]
+            if before in self._mixed:
+                operands.append(self._elsewhere[variable])
+        value = values.new(item, role, operands)
         here.write(variable, value)
         if here.is_shared(variable):
             values.operands[here.share(variable)].append(value)
+            if variable in self._elsewhere and self._program.frame_of[variable] != self._frame:
+                values.operands[self._elsewhere[variable]].append(values.new(item, role | _NONLOCAL, []))
+
+    def _run_elsewhere(self, changed: Iterable[int]) -> None:
+        """A function runs, or is handed to somebody who may run it: what it writes is a further value of the variable."""
+        here, values = self._here, self._values
+        self._deadline.check()
+        for variable in changed:
+            before = here.present.get(variable, UNDEFINED)
+            if before in self._mixed or (before == UNDEFINED and here.is_shared(variable)):
+                continue  # it holds that already
+            if values.item[before] == NO_ITEM and not self._mixed.keys().isdisjoint(values.operands[before]):
+                self._mixed[before] = before
+                continue
+            value = values.join([before, self._elsewhere[variable]])
+            here.write(variable, value)
+            self._mixed[value] = before
 
     # ---- frames
 
@@ -178,8 +210,8 @@ class DataFlow:
     def _plain(self, op: int, _: int) -> None:
         self._open.append(_Open(op, self._here.alive, len(self._here.undo), len(self._here.trace)))
 
-    def _branch(self, op: int, _: int) -> None:
-        self._open.append(_Branch(op, self._here.alive, len(self._here.undo), len(self._here.trace)))
+    def _branch(self, op: int, label: int) -> None:
+        self._open.append(_Branch(op, self._here.alive, len(self._here.undo), len(self._here.trace), label))
 
     def _try(self, op: int, _: int) -> None:
         self._open.append(_Try(op, self._here.alive, len(self._here.undo), len(self._here.trace)))
@@ -198,6 +230,8 @@ class DataFlow:
             branch.falls = None
 
     def _loop(self, op: int, index: int) -> None:
+        if effects := self._program.loops[index].effects:
+            self._run_elsewhere(effects)
         mark, trace = len(self._here.undo), len(self._here.trace)
         entry = _Loop(op, self._here.alive, mark, trace, self._program.loops[index], seen_breaks=trace, seen_turns=trace)
         self._open.append(entry)
@@ -375,27 +409,36 @@ class DataFlow:
         self._leave_frame()
         self._jump()
 
-    def _break(self, _op: int, _: int) -> None:
+    def _break(self, _op: int, label: int) -> None:
+        label = self._known(label)
         for n in range(len(self._open) - 1, -1, -1):
             entry = self._open[n]
-            if isinstance(entry, _Loop) and not entry.turned:
+            if isinstance(entry, _Loop) and not entry.turned and label in (0, entry.loop.label):
                 if self._here.alive and entry.alive:
                     entry.seen_breaks = self._here.collect(entry.seen_breaks, entry.breaks)
                     entry.broken = True
                 self._jump()
                 return
-            if isinstance(entry, _Branch) and entry.op in (Op.SWITCH, Op.CASES):
+            if isinstance(entry, _Branch) and (label == entry.label if label else entry.op in (Op.SWITCH, Op.CASES)):
                 if self._here.alive and entry.alive and n + 1 < len(self._open):
                     entry.ends.append(self._here.changes(self._open[n + 1].undo))
                 self._jump()
                 return
 
-    def _continue(self, _op: int, _: int) -> None:
+    def _continue(self, _op: int, label: int) -> None:
+        label = self._known(label)
         for entry in reversed(self._open):
-            if isinstance(entry, _Loop) and not entry.turned:
+            if isinstance(entry, _Loop) and not entry.turned and label in (0, entry.loop.label):
                 self._turn(entry)
                 self._jump()
                 return
+
+    def _known(self, label: int) -> int:
+        """A label, 0 if it is of nothing that the pass is inside of."""
+        if not label:
+            return 0
+        labels = [e.loop.label if isinstance(e, _Loop) else e.label for e in self._open if isinstance(e, (_Loop, _Branch))]
+        return label if label in labels else 0
 
     def _jump(self) -> None:
         if self._here.alive:

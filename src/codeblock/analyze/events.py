@@ -20,7 +20,7 @@ class ScopeKind:
 class Rank:
     """Kinds of events; also the order, outermost first, of nodes with the same interval."""
 
-    CLAUSE, CONSTRUCT, JUMP, OUTER, SCOPE, INNER_SCOPE, LATE, NAME = range(8)
+    CLAUSE, CONSTRUCT, JUMP, OUTER, SCOPE, INNER_SCOPE, LATE, LABEL, NAME = range(9)
 
 
 OPENS = {  # where several claim a node, the first counts
@@ -77,6 +77,7 @@ _RANKS = {
     },
     "outer": Rank.OUTER,
     "late": Rank.LATE,
+    "label": Rank.LABEL,
 }
 _ROLES: dict[str, int] = {name.lower(): bit for name, bit in vars(Role).items() if isinstance(bit, int)}
 

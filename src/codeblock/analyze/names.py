@@ -7,6 +7,7 @@ around it.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -28,6 +29,7 @@ _ATTR, _DECLARE, _DEF, _GLOBAL, _HOIST = Role.ATTR, Role.DECLARE, Role.DEF, Role
 _IGNORE, _LOCAL, _MUT, _OUTER, _READ = Role.IGNORE, Role.LOCAL, Role.MUT, Role.OUTER, Role.READ
 _MODULE, _REUSE, _SET, _VAR, _WITHIN = Role.MODULE, Role.REUSE, Role.SET, Role.VAR, Role.WITHIN
 _NOT_CALL, _REDIRECT, _USED = ~Role.CALL, Role.GLOBAL | Role.NONLOCAL, Role.READ | Role.DEL
+_LEFT = (Op.BRANCH, Op.SWITCH, Op.CASES)  # what a break with a label may leave, besides loops
 _LATE = -1  # among the operations, a node that holds definitions back
 _AT_ONCE, _UNDECLARED, _SKIPS = Role.WALRUS | Role.NOW, Role.SET | Role.DEL, Role.VAR | Role.WALRUS
 
@@ -86,6 +88,7 @@ class ProgramBuilder:
     def __init__(self, deadline: Deadline) -> None:
         self._deadline = deadline
         self._frames = [_Frame(0)]
+        self._makers = [-1]  # per frame, the item that makes its function
         self._loops: list[Loop] = []
         self._loop_parents: list[int] = []
         self._loop_mentions: list[set[int]] = []  # what a loop defines itself, without the loops in it
@@ -102,11 +105,16 @@ class ProgramBuilder:
         self._since: dict[tuple[int, bytes], int] = {}  # per name that a block declares, the first mention that may mean it
         self._hoisted: set[int] = set()  # mentions
         self._imported: set[int] = set()  # mentions
+        self._written: set[tuple[int, int]] = set()  # frames of functions, mentions
         self._assigned: dict[int, None] = {}  # mentions of what is assigned to without being declared
         # variables: parallel
         self._names: list[bytes] = []
         self._variable_frames: list[int] = []
         self._receiver = b""
+        self._labels: dict[bytes, int] = {}  # their numbers, from 1
+        self._label = -1, 0  # the last one that is in no jump: its end and number
+        self._target = 0  # of the jump around
+        self._opened = -1  # where the last loop begins
 
     def add(self, parsed: Parsed, owners: Sequence[tuple[ByteSpan, int]]) -> None:
         """Add a code block.
@@ -147,6 +155,9 @@ class ProgramBuilder:
                 continue
             if not count % _CHECK_EVERY:
                 self._deadline.check()
+            if rank == Rank.LABEL:
+                self._read_label(source, start, -minus_end, bool(stack) and stack[-1][4] in JUMPS)
+                continue
             node_end = -minus_end
             if what in SCOPES:
                 function = SCOPES[what] in (_FN, _SEALED)
@@ -155,6 +166,8 @@ class ProgramBuilder:
                 if function:
                     frame = _Frame(len(self._frames))
                     self._frames.append(frame)
+                    owner = bisect_right(owners, start, key=lambda owner: owner[0].start) - 1
+                    self._makers.append(owners[owner][1] if owner >= 0 else -1)
                     self._frame_of[scope] = frame.index
             elif rank == Rank.OUTER:
                 stack.append((node_end, frame, scope, frame.loop, None, False))
@@ -164,7 +177,12 @@ class ProgramBuilder:
                 frame.late.append((scope, []))
             else:
                 loop = frame.loop
-                op = self._enter(frame, what, what in LOOPS and (start, node_end) in events.infinite)
+                end, label = self._label
+                if label and (end > start or source[end:start].strip(b": \t\r\n")):
+                    label = 0  # of something else
+                op = self._enter(frame, what, what in LOOPS and (start, node_end) in events.infinite, label)
+                if op == _LOOP:
+                    self._opened = start
                 stack.append((node_end, frame, scope, loop, op, False))
         while stack:
             frame, scope = self._leave(stack.pop(), frame)
@@ -200,7 +218,61 @@ class ProgramBuilder:
             frozenset(variables[mention] for mention in self._hoisted),
             frozenset(variables[mention] for mention in self._imported),
             frozenset(variable for frame, variable in used if variable >= 0 and self._variable_frames[variable] != frame),
+            self._effects(variables),
         )
+
+    def _effects(self, variables: list[int]) -> dict[int, tuple[int, ...]]:
+        """The effects of functions, which are those of what they call, too; the loops that call them get to know them."""
+        changes: dict[int, set[int]] = {}  # per frame
+        for frame, mention in self._written:
+            variable = variables[mention]
+            if variable >= 0 and 0 <= self._variable_frames[variable] != frame:
+                changes.setdefault(frame, set()).add(variable)
+        if not changes:  # as in most programs
+            return {}
+        made: dict[int, list[int]] = {}  # per item, frames
+        for frame, item in enumerate(self._makers):
+            made.setdefault(item, []).append(frame)
+        holds: dict[int, set[int]] = {}  # per variable, frames
+        for frame in self._frames:
+            for op, item, mention, _ in frame.instructions:
+                if op == _DEFINE and item in made and variables[mention] >= 0:
+                    holds.setdefault(variables[mention], set()).update(f for f in made[item] if f != frame.index)
+        callers: dict[int, set[int]] = {}  # per frame
+        for (scope, _), variable in zip(self._places, variables, strict=True):
+            for frame in holds.get(variable, ()):
+                callers.setdefault(frame, set()).add(self._frame_of[scope])
+        pending = list(changes)
+        while pending:
+            frame = pending.pop()
+            for caller in callers.get(frame, ()):
+                self._deadline.check()
+                before = changes.setdefault(caller, set())
+                more = {variable for variable in changes[frame] if self._variable_frames[variable] != caller} - before
+                if more:
+                    before |= more
+                    pending.append(caller)
+        effects: dict[int, tuple[int, ...]] = {}
+        for variable, frames in holds.items():
+            self._deadline.check()
+            if changed := set[int]().union(*(changes.get(frame, ()) for frame in frames)):
+                effects[variable] = tuple(sorted(changed))
+        self._tell_loops(effects, variables)
+        return effects
+
+    def _tell_loops(self, effects: dict[int, tuple[int, ...]], variables: list[int]) -> None:
+        """Give the effects of the functions that a loop uses to the loop."""
+        for frame in self._frames:
+            around: list[int] = []
+            for op, argument, mention, _ in frame.instructions:
+                if op == _LOOP:
+                    around.append(argument)
+                elif op == _END and argument == _LOOP:
+                    around.pop()
+                elif op == _USE and around and variables[mention] in effects:
+                    self._deadline.check()
+                    for loop in around:
+                        self._loops[loop].effects.update(dict.fromkeys(effects[variables[mention]]))
 
     def _leave(self, node: _Node, frame: _Frame) -> tuple[_Frame, int]:
         """End a node; return the frame and scope around it."""
@@ -215,14 +287,25 @@ class ProgramBuilder:
             if around.last or around.soon or around.header >= 0:
                 around.flush()
             if op in JUMPS:
-                around.instructions.append((op, 0, 0, 0))
+                around.instructions.append((op, self._target, 0, 0))
+                self._target = 0
             else:
                 around.instructions.append((_END, op, 0, 0))
                 around.open.pop()
                 around.loop = loop
         return around, scope
 
-    def _enter(self, frame: _Frame, what: str, infinite: bool) -> int | None:
+    def _read_label(self, source: bytes, start: int, end: int, in_jump: bool) -> None:
+        """Note the label of a jump, of the loop that begins with it, or of what comes next."""
+        number = self._labels.setdefault(source[start:end].strip(b"':"), len(self._labels) + 1)
+        if in_jump:
+            self._target = number
+        elif start == self._opened:
+            self._loops[-1].label = number
+        else:
+            self._label = end, number
+
+    def _enter(self, frame: _Frame, what: str, infinite: bool, label: int) -> int | None:
         """Begin a node of the flow; return what must be ended, None where the node does not count."""
         op = OPENS[what]
         if op in JUMPS:
@@ -232,10 +315,11 @@ class ProgramBuilder:
         frame.flush()
         frame.open.append(op)
         if op != _LOOP:
-            frame.instructions.append((op, int(what == "flow.alt.total"), 0, 0))
+            argument = label if op in _LEFT else int(what == "flow.alt.total")
+            frame.instructions.append((op, argument, 0, 0))
             return op
         loop = len(self._loops)
-        self._loops.append(Loop(LOOPS[what], infinite))
+        self._loops.append(Loop(LOOPS[what], infinite, label))
         self._loop_parents.append(frame.loop)
         self._loop_mentions.append(set())
         frame.loop = loop
@@ -317,6 +401,8 @@ class ProgramBuilder:
             frame.soon.append((position, (_DEFINE, item, mention, role)))
         if frame.loop >= 0:
             self._loop_mentions[frame.loop].add(mention)
+        if frame.index:
+            self._written.add((frame.index, mention))
         if role & _HOIST:
             self._hoisted.add(mention)
         if role & _MODULE:
@@ -328,7 +414,7 @@ class ProgramBuilder:
             return scope
         if role & _REUSE:
             around = scope
-            while name not in self._declared[around] and self._kinds[around] in (_LAMBDA, _COMP, _BLOCK):
+            while name not in self._declared[around] and self._kinds[around] in (_FN, _LAMBDA, _COMP, _BLOCK):
                 around = self._parents[around]
             scope = around if name in self._declared[around] else scope
         if role & _SKIPS:

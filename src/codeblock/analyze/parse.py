@@ -16,7 +16,7 @@ import tree_sitter
 from codeblock.analyze.deadline import Deadline
 from codeblock.analyze.lines import Lines
 from codeblock.errors import AnalysisTimeout
-from codeblock.languages.loader import ACCESS, CORE, INSIDE, NAME, Language
+from codeblock.languages.loader import ACCESS, CORE, INSIDE, NAME, WORD, Language
 from codeblock.spans import ByteSpan
 
 MAX_DEPTH = 10_000  # a query loses captures below a depth of 2 ** 16 without a word, and takes minutes to do so
@@ -238,10 +238,12 @@ def _tokens(
                 node = cursor.node
                 assert node is not None
                 what = leaf[node.kind_id]
-            if what >= CORE:  # or NAME
+            if what >= CORE:  # or NAME, or WORD
                 start, end = span = node.byte_range
                 if start < end:
                     core.append(span)
+                    if what == WORD and node.parent is not None:
+                        what = leaf[node.parent.kind_id]
                     if what == NAME:
                         (behind if before == ACCESS else identifiers).append(span)
             if before != ACCESS or what or not node.is_extra:  # a comment may stand behind the sign

@@ -14,6 +14,8 @@ from enum import IntEnum, auto
 class Op:
     """What an instruction does. USE and DEFINE are (op, item, mention, role), the others (op, argument, 0, 0).
 
+    Labels are numbers, 0 for none; that of a loop is in `Program.loops`.
+
     Here and below plain integers, not enumerations: those cost a call for each hash, and flags a microsecond for each test.
     """
 
@@ -21,9 +23,9 @@ class Op:
     DEFINE = 1
     BLOCK = 2  # a new code block of the program begins
     BODY = 3  # of a loop
-    BRANCH = 4
-    SWITCH = 5
-    CASES = 6
+    BRANCH = 4  # argument: its label
+    SWITCH = 5  # likewise
+    CASES = 6  # likewise
     LOOP = 7  # argument: index in `Program.loops`
     TRY = 8
     WITH = 9
@@ -34,8 +36,8 @@ class Op:
     ELSE = 14
     RETURN = 15
     RAISE = 16
-    BREAK = 17
-    CONTINUE = 18
+    BREAK = 17  # argument: the label of what it leaves
+    CONTINUE = 18  # argument: the label of the loop
     END = 19  # of what began last and has not ended; argument: which
 
 
@@ -81,11 +83,21 @@ class LoopKind(IntEnum):
 
 @dataclass(slots=True)
 class Loop:
-    """A loop: when its header runs, whether only a break leaves it, and the variables that it may define."""
+    """A loop.
+
+    Attributes:
+        kind: when its header runs.
+        infinite: whether only a break leaves it.
+        label: a number, 0 for none.
+        variables: those that it may define.
+        effects: those that the functions that it uses may write.
+    """
 
     kind: LoopKind
     infinite: bool
+    label: int = 0
     variables: dict[int, None] = field(default_factory=dict[int, None])
+    effects: dict[int, None] = field(default_factory=dict[int, None])
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +113,7 @@ class Program:
         hoisted: variables that are visible before their definition.
         modules: imported variables, which nothing changes.
         captured: variables that are used in another frame than theirs.
+        effects: per variable that holds a function, the variables of other frames that running it may write, members aside.
     """
 
     frames: tuple[list[Instruction], ...]
@@ -111,3 +124,4 @@ class Program:
     hoisted: frozenset[int]
     modules: frozenset[int]
     captured: frozenset[int]
+    effects: dict[int, tuple[int, ...]]

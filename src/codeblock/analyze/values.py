@@ -21,7 +21,7 @@ NO_ITEM = -1
 """The item of a phi."""
 _CHECK_EVERY = 1 << 10
 # looking a member up costs ten times as much as a global name
-_MUT, _CALLED, _OUTER = Role.MUT, Role.CALL, Role.OUTER
+_MUT, _CALLED, _OUTER, _NONLOCAL = Role.MUT, Role.CALL, Role.OUTER, Role.NONLOCAL
 
 _as_edge: Callable[[tuple[int, int, str, EdgeKind]], Edge] = partial(tuple.__new__, Edge)  # pyright: ignore[reportAssignmentType]
 _KINDS = sorted(EdgeKind)  # numbers are quicker to hash, and in this order they sort alike
@@ -36,7 +36,7 @@ class Values:
 
     Attributes:
         item: per value, the item that made it; NO_ITEM for a phi.
-        role: per value, what the captures say of its definition.
+        role: per value, what the captures say of its definition; NONLOCAL if it is what another frame writes.
         operands: per value, what it joins if it is a phi, what it changes if it is a mutation.
     """
 
@@ -125,6 +125,8 @@ def link(values: Values, uses: Sequence[Use], names: Sequence[bytes], frame_of: 
             if maker != item:
                 definition = roles[source]
                 kind = _MUTATION if definition & _MUT else _CALL if call and definition & _OUTER else other
+                if kind == _FLOW and definition & _NONLOCAL:
+                    kind = _CLOSURE
                 edges.add((maker * width + item) * size + name + kind)
     deadline.check()
     parts = [divmod(number, size) for number in sorted(edges)]

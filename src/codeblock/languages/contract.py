@@ -54,6 +54,7 @@ class Tokens(_Table):
     not_core_signs: tuple[str, ...]
     access: tuple[str, ...]
     optional: tuple[str, ...] = ()
+    contextual: tuple[str, ...] = ()
 
 
 class Closing(_Table):
@@ -145,7 +146,7 @@ CAPTURES = frozenset(
             "module",
         ),
         *("attr", "attr.def", "attr.def.read", "attr.mut", "attr.call"),
-        *"comment body body.run mut receiver call ignore within outer delay late verb assign name".split(),
+        *"comment body body.run label mut receiver call ignore within outer delay late verb assign name".split(),
         *(
             f"flow.{part}"
             for part in ("branch", "switch", "cases", "alt", "alt.run", "alt.total", "for", "while", "do", "callback")

@@ -18,7 +18,7 @@ Scopes
 Definitions, on the identifier: ``@def`` and any of these after it, as in ``@def.outer.hoist``
     ``outer`` in the scope around, the name of a function or class · ``var`` skips block scopes · ``hoist`` visible before its
     position · ``set`` assigns without declaring; what nothing declares belongs to the whole program · ``reuse`` assigns to the
-    variable of that name that the function has, or else declares one · ``read`` is a use too (``x += 1``) · ``declare`` binds
+    variable of that name that is in sight, or else declares one · ``read`` is a use too (``x += 1``) · ``declare`` binds
     without a value · ``now`` at its own position, not at the end of the item · ``walrus`` the same, outside comprehensions ·
     ``del``, ``global``, ``nonlocal`` · ``local`` declares even where another pattern says ``set`` · ``copy`` declares with the
     value that the name has around the function · ``member`` defines the member of that name of the class around, too ·
@@ -41,7 +41,8 @@ Flow
     ``@scope.lambda`` too, and a return goes on with the next turn), with ``@flow.body``, ``@flow.post`` (else) and ``@flow.inf``
     (only a break leaves it) · ``@flow.try`` with ``@flow.trybody`` (or ``@flow.trybody.run``, the first of its statements, which
     go on up to the next clause), ``@flow.handler``, ``@flow.post``, ``@flow.finally`` · ``@flow.with`` (may swallow an
-    exception) · ``@jump.return``, ``@jump.raise``, ``@jump.break``, ``@jump.continue``
+    exception) · ``@jump.return``, ``@jump.raise``, ``@jump.break``, ``@jump.continue`` · ``@label`` the name of a jump's target:
+    in the jump, and in front of a loop or branch or at its beginning
 Words
     ``@verb`` a word that may say what the rest of its parent is, as the table ``data_flow.verbs`` has it: a jump (the word alone,
     where its parent begins with something else), or ``assign``; or ``flow.inf``, which all of its parent is, but no callback ·
@@ -69,9 +70,9 @@ from codeblock.languages.contract import Fault, Tables, Tokens, check_grammar, c
 EXTRA = "CODEBLOCK_LANGUAGES"
 """Environment variable that names a directory of further packs."""
 
-NOT_CORE, INSIDE, ACCESS, CORE, NAME = range(5)
+NOT_CORE, INSIDE, ACCESS, CORE, NAME, WORD = range(6)
 """What a leaf is: no core token, a part of the token that is its parent, the sign in front of a member's name (no core token), a
-core token, or one that names a variable."""
+core token, one that names a variable, or one that does so where its parent is such a token, and else is just a core token."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +84,7 @@ class Language:
         grammar: the Tree-sitter language.
         query: the captures of ``codeblock.scm``.
         kinds: per node kind id, the kind's name.
-        leaf: per node kind id, NOT_CORE, INSIDE, ACCESS, CORE or NAME; long enough for the id of ERROR nodes.
+        leaf: per node kind id, NOT_CORE, INSIDE, ACCESS, CORE, NAME or WORD; long enough for the id of ERROR nodes.
         optional: kind ids of tokens whose absence is no damage.
         siblings: names of languages that a fence of this language may hold in truth.
         first_line: what the first line of bare code looks like.
@@ -343,6 +344,8 @@ def _leaf_class(kind: str, named: bool, tokens: Tokens) -> int:
         return INSIDE
     if kind in tokens.identifiers:
         return NAME
+    if kind in tokens.contextual:
+        return WORD
     if kind in tokens.access:
         return ACCESS
     listed = tokens.not_core if named else tokens.not_core_words if kind.isalpha() else tokens.not_core_signs

@@ -50,7 +50,11 @@
 [(block) (if_statement) (for_statement) (expression_switch_statement) (type_switch_statement)
  (expression_case) (type_case) (communication_case) (default_case)] @scope.block
 
+; names of the parameters in a type are declared for nobody
+[(function_type) (method_elem)] @scope.block
 ; ---- definitions
+; the right side means what is around: `x := x`
+[(short_var_declaration) (var_spec)] @late
 (short_var_declaration left: (expression_list (identifier) @def))
 (assignment_statement left: (expression_list (identifier) @def.set))
 (assignment_statement left: (expression_list (identifier) @def.set.read)
@@ -120,3 +124,4 @@
 (return_statement) @jump.return
 (break_statement) @jump.break
 (continue_statement) @jump.continue
+(label_name) @label

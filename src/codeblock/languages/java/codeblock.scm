@@ -140,3 +140,6 @@
 (throw_statement) @jump.raise
 [(break_statement) (yield_statement)] @jump.break
 (continue_statement) @jump.continue
+(labeled_statement . (identifier) @label)
+(break_statement (identifier) @label)
+(continue_statement (identifier) @label)

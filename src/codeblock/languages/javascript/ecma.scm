@@ -158,4 +158,5 @@
 (throw_statement) @jump.raise
 (break_statement) @jump.break
 (continue_statement) @jump.continue
+(statement_identifier) @label
 

@@ -111,4 +111,5 @@
 (return_expression) @jump.return
 (break_expression) @jump.break
 (continue_expression) @jump.continue
+(label) @label
 (macro_invocation macro: (identifier) @verb)

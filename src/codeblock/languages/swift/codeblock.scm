@@ -117,3 +117,6 @@
 (control_transfer_statement (throw_keyword)) @jump.raise
 (control_transfer_statement "break") @jump.break
 (control_transfer_statement "continue") @jump.continue
+(statement_label) @label
+(control_transfer_statement ["break" "continue"] result: (simple_identifier) @label)
+(control_transfer_statement ["break" "continue"] result: (simple_identifier) @ignore)
