@@ -25,7 +25,7 @@ _ITEM_CAPTURES = ("item", "comment")  # the beginnings of their names
 _NAME_CAPTURES = ("def", "call", "ignore", "within")
 _MEMBER = re.compile(rb"\W*(\w+!?)")  # its name, behind what it is a member of
 _BASE = re.compile(rb"[^*&(\s]")  # what `*a = 1` and `(*a).b = 1` change begins there
-_CALL = re.compile(rb"\w+\s*\(")  # a name that is called, whose value is nobody's
+_CALL = re.compile(rb"[\w$]+\s*\(")  # a name that is called, whose value is nobody's
 _CLAUSES = ("flow.alt", "flow.alt.total", "flow.handler", "flow.post", "flow.finally")  # what ends a run of statements
 _NAME = re.compile(rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*")
 _CHUNK = 1 << 16
@@ -313,7 +313,8 @@ def _captures(
         elif name == "mut":
             for start, end in [node.byte_range for node in captured]:
                 base = _BASE.search(source, start, end)
-                names.setdefault(name, []).append(base.start() if base else start)
+                if base and not _CALL.match(source, base.start()):
+                    names.setdefault(name, []).append(base.start())
         elif name == "receiver":
             for start, end in [node.byte_range for node in captured]:
                 member = _MEMBER.match(source, end)

@@ -74,11 +74,8 @@
 (argument "out" (identifier) @def.set)
 (argument "ref" (identifier) @mut)
 ; the base of `a[i]`, `a.b`, `a[i].b`, `a!.b`, but not the `f` of `f(x)[i]`
-(assignment_expression left: (_ . (identifier) @mut))
-(assignment_expression left: (_ . (_ !arguments . (identifier) @mut)))
-(assignment_expression left: (_ . (_ . (_ !arguments . (identifier) @mut))))
-(postfix_unary_expression (_ !arguments . (identifier) @mut) ["++" "--"])
-(postfix_unary_expression (_ . (_ !arguments . (identifier) @mut)) ["++" "--"])
+(assignment_expression left: [(element_access_expression) (member_access_expression)] @mut)
+(postfix_unary_expression [(element_access_expression) (member_access_expression)] @mut ["++" "--"])
 (invocation_expression function: (member_access_expression expression: (_) @receiver))
 
 ; ---- members reached through `this`
@@ -86,9 +83,11 @@
 (assignment_expression left: (member_access_expression expression: "this") @attr.def.read operator: ["+=" "-=" "*=" "/=" "%=" "&=" "|=" "^=" "<<=" ">>=" "??="])
 (postfix_unary_expression (member_access_expression expression: "this") @attr.def.read ["++" "--"])
 (prefix_unary_expression ["++" "--"] (member_access_expression expression: "this") @attr.def.read)
-(assignment_expression left: (_ . (member_access_expression expression: "this") @attr.mut))
-(assignment_expression left: (_ . (_ . (member_access_expression expression: "this") @attr.mut)))
-(postfix_unary_expression (_ . (member_access_expression expression: "this") @attr.mut) ["++" "--"])
+(assignment_expression left: (element_access_expression) @attr.mut)
+(assignment_expression left: (member_access_expression expression: (element_access_expression)) @attr.mut)
+(assignment_expression left: (member_access_expression expression: (member_access_expression)) @attr.mut)
+(postfix_unary_expression (element_access_expression) @attr.mut ["++" "--"])
+(postfix_unary_expression (member_access_expression expression: (member_access_expression)) @attr.mut ["++" "--"])
 (invocation_expression function: (member_access_expression expression: "this") @attr.call)
 
 ; ---- names that are no uses

@@ -80,13 +80,9 @@
 (type_alias name: (type_identifier) @def.hoist)
 (import_spec !name path: (interpreted_string_literal (interpreted_string_literal_content) @def))
 (import_spec name: (package_identifier) @def)
-(assignment_statement left: (expression_list (_ operand: (identifier) @mut)))
-(assignment_statement left: (expression_list (_ operand: (_ operand: (identifier) @mut))))
-(assignment_statement left: (expression_list (_ operand: (_ operand: (_ operand: (identifier) @mut)))))
-(inc_statement (_ operand: (identifier) @mut))
-(inc_statement (_ operand: (_ operand: (identifier) @mut)))
-(dec_statement (_ operand: (identifier) @mut))
-(dec_statement (_ operand: (_ operand: (identifier) @mut)))
+(assignment_statement left: (expression_list [(index_expression) (selector_expression) (unary_expression)] @mut))
+(inc_statement [(index_expression) (selector_expression) (unary_expression)] @mut)
+(dec_statement [(index_expression) (selector_expression) (unary_expression)] @mut)
 
 ; ---- names that are no uses
 (interpreted_string_literal (interpreted_string_literal_content) @ignore)

@@ -76,20 +76,19 @@
 (assignment_expression left: (identifier) @def.read operator: ["+=" "-=" "*=" "/=" "%=" "&=" "|=" "^=" "<<=" ">>=" ">>>="])
 (update_expression (identifier) @def.set.read)
 ; the base of `a[i]`, `a.b`, `a[i].b`, `a[i][j]`, but not the `f` of `f(x)[i]`
-(assignment_expression left: (_ . (identifier) @mut))
-(assignment_expression left: (_ . (_ !arguments . (identifier) @mut)))
-(assignment_expression left: (_ . (_ . (_ !arguments . (identifier) @mut))))
-(update_expression (_ !arguments . (identifier) @mut))
-(update_expression (_ . (_ !arguments . (identifier) @mut)))
+(assignment_expression left: [(array_access) (field_access)] @mut)
+(update_expression [(array_access) (field_access)] @mut)
 (method_invocation object: (_) @receiver)
 
 ; ---- members reached through `this`
 (assignment_expression left: (field_access object: (this)) @attr.def)
 (assignment_expression left: (field_access object: (this)) @attr.def.read operator: ["+=" "-=" "*=" "/=" "%=" "&=" "|=" "^=" "<<=" ">>=" ">>>="])
 (update_expression (field_access object: (this)) @attr.def.read)
-(assignment_expression left: (_ . (field_access object: (this)) @attr.mut))
-(assignment_expression left: (_ . (_ . (field_access object: (this)) @attr.mut)))
-(update_expression (_ . (field_access object: (this)) @attr.mut))
+(assignment_expression left: (array_access) @attr.mut)
+(assignment_expression left: (field_access object: (array_access)) @attr.mut)
+(assignment_expression left: (field_access object: (field_access)) @attr.mut)
+(update_expression (array_access) @attr.mut)
+(update_expression (field_access object: (field_access)) @attr.mut)
 (method_invocation object: (this)) @attr.call
 
 ; ---- names that are no uses
