@@ -1,0 +1,67 @@
+"""Oracle: the spans of JavaScript's statements, members and clauses, by the parser of ESLint.
+
+``python -m tests.oracles.espree [--limit N] SOURCES...`` compares them with our items on all JavaScript in folders, archives
+and the shared data. Node finds the parser through NODE_PATH (``npm install espree eslint-scope``).
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from tests.oracles.outcome import Outcome, main
+from tests.oracles.spans import COUNTED, SyntaxTree, compare, offsets
+
+_PROGRAM = Path(__file__).with_name("espree.cjs")
+_SEPARATORS = (b";", b",")
+
+
+@cache
+def missing() -> str | None:
+    """What is missing to ask ESLint's libraries, with how to get it."""
+    if shutil.which("node") is None:
+        return "no node on the PATH: install Node.js"
+    if subprocess.run(["node", "-e", 'require("espree"); require("eslint-scope")'], capture_output=True).returncode:
+        return "no espree: run `npm install espree eslint-scope` somewhere, and set NODE_PATH to its node_modules"
+    return None
+
+
+def ask(texts: Sequence[str]) -> list[dict[str, Any] | None]:
+    """What ESLint's libraries say of sources; None where they do not parse."""
+    if absent := missing():
+        raise SystemExit(absent)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = [Path(folder, f"{number}.js") for number in range(len(texts))]
+        for path, text in zip(paths, texts, strict=True):
+            path.write_bytes(text.encode())
+        names = "".join(f"{path}\n" for path in paths)
+        run = subprocess.run(["node", str(_PROGRAM)], input=names.encode(), stdout=subprocess.PIPE, check=True)
+    answers = map(json.loads, run.stdout.decode().splitlines())
+    return [None if "errors" in answer else answer for _, answer in zip(texts, answers, strict=True)]
+
+
+def compare_all(texts: Sequence[str]) -> list[Outcome | None]:
+    """Compare each source; None where it does not parse."""
+    answers = zip(texts, ask(texts), strict=True)
+    return [
+        answer if answer is None else compare(text, "javascript", _tree(text, answer), _SEPARATORS) for text, answer in answers
+    ]
+
+
+def _tree(text: str, answer: dict[str, Any]) -> SyntaxTree:
+    at = offsets(text)
+    return SyntaxTree(
+        [(kind, at[start], at[end]) for kind, start, end in answer["nodes"]],
+        [(at[first], at[end], simple) for first, end, simple in answer["bodies"]],
+        [(at[start], at[end]) for start, end in answer["comments"]],
+    )
+
+
+if __name__ == "__main__":
+    main("javascript", compare_all, COUNTED)
