@@ -154,10 +154,10 @@ class DataFlow:
         if role & _DEL:
             here.write(variable, UNDEFINED)
             return
-        if role & _MUT and variable in self._program.modules:
-            return
         operands: list[int] = []
         if role & _MUT:
+            if variable in self._program.modules:
+                return
             before = here.read(variable)
             operands = [values.unmutated(self._mixed.get(before, before))]
             if before in self._mixed:

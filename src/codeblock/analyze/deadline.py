@@ -28,5 +28,5 @@ class Deadline:
 
     def check(self) -> None:
         """Raise `AnalysisTimeout` when the time is over."""
-        if self.passed():
+        if time.monotonic() > self._not_before and self.passed():
             raise AnalysisTimeout(f"the analysis did not finish within {self._seconds:g} s")

@@ -7,7 +7,7 @@ around it.
 
 from __future__ import annotations
 
-from bisect import bisect_right
+from bisect import bisect_left
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -97,10 +97,10 @@ class ProgramBuilder:
         self._parents = [-1]
         self._frame_of = [0]
         self._declared: list[dict[bytes, int]] = [{}]  # names to variables; -1 until one is needed
+        self._mentions: list[dict[bytes, int]] = [{}]  # names to their last mention
         self._classes: dict[bytes, int] = {}  # scopes of the classes that no function holds
         self._public: set[tuple[int, bytes]] = set()  # scopes and names that sealed functions see
         self._redirects: dict[tuple[int, bytes], int] = {}  # per scope and name, a `global` or `nonlocal`
-        self._mentions: dict[tuple[int, bytes], int] = {}  # the last of a name in a scope
         self._places: list[tuple[int, bytes]] = []  # per mention, its scope and name
         self._since: dict[tuple[int, bytes], int] = {}  # per name that a block declares, the first mention that may mean it
         self._hoisted: set[int] = set()  # mentions
@@ -148,7 +148,7 @@ class ProgramBuilder:
                     continue
                 if frame.item != what or frame.soon:
                     frame.reach(what, start)
-                mention = mentions.get((scope, name))
+                mention = mentions[scope].get(name)
                 if mention is None:
                     mention = self._mention(scope, name)
                 frame.instructions.append((_USE, what, mention, role))
@@ -166,7 +166,7 @@ class ProgramBuilder:
                 if function:
                     frame = _Frame(len(self._frames))
                     self._frames.append(frame)
-                    owner = bisect_right(owners, start, key=lambda owner: owner[0].start) - 1
+                    owner = bisect_left(owners, ((start + 1,),)) - 1
                     self._makers.append(owners[owner][1] if owner >= 0 else -1)
                     self._frame_of[scope] = frame.index
             elif rank == Rank.OUTER:
@@ -202,8 +202,8 @@ class ProgramBuilder:
                     self._hoisted.add(mention)  # assigned to in a function, for everybody to see
         variables = [self._resolve(mention) for mention in range(len(self._places))]
         self._deadline.check()
-        for index, mentions in enumerate(self._loop_mentions):
-            for variable in sorted({variables[mention] for mention in mentions}):
+        for index, mentioned in enumerate(self._loop_mentions):
+            for variable in sorted({variables[mention] for mention in mentioned}):
                 loop = index if variable >= 0 else -1
                 while loop >= 0 and variable not in self._loops[loop].variables:
                     self._loops[loop].variables[variable] = None
@@ -335,6 +335,7 @@ class ProgramBuilder:
         self._parents.append(parent)
         self._frame_of.append(frame.index)
         self._declared.append({})
+        self._mentions.append({})
         return len(self._kinds) - 1
 
     def _around(self, scope: int) -> tuple[_Frame, int]:
@@ -344,7 +345,7 @@ class ProgramBuilder:
 
     def _mention(self, scope: int, name: bytes) -> int:
         """The number of a name in a scope."""
-        mention = self._mentions.setdefault((scope, name), len(self._places))
+        mention = self._mentions[scope].setdefault(name, len(self._places))
         if mention == len(self._places):
             self._places.append((scope, name))
         return mention
@@ -425,7 +426,7 @@ class ProgramBuilder:
             self._declared[scope][name] = -1
             if self._kinds[scope] in (_BLOCK, _LAMBDA) and not role & _HOIST:
                 self._since[scope, name] = len(self._places)
-                self._mentions.pop((scope, name), None)
+                self._mentions[scope].pop(name, None)
         if role & (_OUTER | _HOIST):
             self._public.add((scope, name))
         return scope

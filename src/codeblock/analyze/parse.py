@@ -325,7 +325,8 @@ def _captures(
             runs[name.removesuffix(".run")] = captured
         else:
             captures.setdefault(name, []).extend([node.byte_range for node in captured])
-        deadline.check()
+        if len(captured) > _CHECK_EVERY:
+            deadline.check()
     clauses = {clause for name in _CLAUSES for clause in captures.get(name, ())}
     for name, captured in runs.items():
         captures.setdefault(name, []).extend(_runs(captured, clauses, deadline))
