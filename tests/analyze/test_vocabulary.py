@@ -247,3 +247,26 @@ def test_a_label_is_of_what_it_stands_before_or_of_the_jump_around() -> None:
     source = "a\n%s\nwhile c:\n    for d in e:\n        x = 1\n        stop(*a)\n    x = 2\nf(x)\n"
     assert edges(parsed(source % "", query)) == {"5 8 x", "7 8 x"}
     assert edges(parsed(source % "g()", query)) == {"7 8 x"}  # the label is of something else
+
+
+def test_parts_of_a_header_run_before_the_loop_and_behind_its_body() -> None:
+    query = (
+        STATEMENTS
+        + """
+        [(if_statement) (while_statement)] @item.header
+        (continue_statement) @item
+        (named_expression name: (identifier) @def)
+        (while_statement) @flow.while
+        (while_statement body: (_) @flow.body)
+        (boolean_operator left: (_) @flow.init)
+        (boolean_operator right: (_) @flow.step)
+        (if_statement) @flow.branch
+        (if_statement consequence: (_) @flow.alt)
+        (continue_statement) @jump.continue
+    """
+    )
+    source = "j = 1\nwhile (i := 0) or (j := j + i):\n    f(i)\n    if j:\n        continue\n    j = 2\nf(j)\n"
+    assert edges(parsed(source, query)) == {"2 3 i", "1 2 j", "6 2 j", "1 4 j", "2 4 j", "1 7 j", "2 7 j"}
+    nested = "while a or (b := g(lambda: [c or d, 1])):\n    f(b)\n"
+    query += "(lambda) @scope.lambda (lambda) @flow.callback"
+    assert edges(parsed(nested, query)) == {"1 2 b"}

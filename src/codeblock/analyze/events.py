@@ -76,6 +76,8 @@ _RANKS = {
         for name, kind in SCOPES.items()
     },
     "outer": Rank.OUTER,
+    "flow.init": Rank.CLAUSE,
+    "flow.step": Rank.CLAUSE,
     "late": Rank.LATE,
     "label": Rank.LABEL,
 }

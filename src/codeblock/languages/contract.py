@@ -148,7 +148,7 @@ CAPTURES = frozenset(
             f"flow.{part}"
             for part in ("branch", "switch", "cases", "alt", "alt.run", "alt.total", "for", "while", "do", "callback")
         ),
-        *(f"flow.{part}" for part in ("inf", "body", "post", "try", "trybody", "trybody.run", "handler", "finally", "with")),
+        *(f"flow.{part}" for part in ("inf", "init", "step", "body", "post", "try", "trybody", "trybody.run", "handler", "finally", "with")),
         *(f"jump.{kind}" for kind in ("return", "raise", "break", "continue")),
     ]
 )

@@ -34,10 +34,11 @@ Flow
     (``@flow.alt.run`` as for bodies) and ``@flow.alt.total`` (taken when no other is) ·
     ``@flow.for`` (the header's uses run once), ``@flow.while`` (each turn),
     ``@flow.do`` (body first), ``@flow.callback`` (a function that its caller runs in place, any number of times; it is a
-    ``@scope.lambda`` too, and a return goes on with the next turn), with ``@flow.body``, ``@flow.post`` (else) and ``@flow.inf``
-    (only a break leaves it) · ``@flow.try`` with ``@flow.trybody`` (or ``@flow.trybody.run``, the first of its statements, which
-    go on up to the next clause), ``@flow.handler``, ``@flow.post``, ``@flow.finally`` · ``@flow.with`` (may swallow an
-    exception) · ``@jump.return``, ``@jump.raise``, ``@jump.break``, ``@jump.continue`` · ``@label`` the name of a jump's target:
+    ``@scope.lambda`` too, and a return goes on with the next turn), with ``@flow.init`` (of the header,
+    runs once, before it), ``@flow.step`` (of the header, runs behind the body), ``@flow.body``, ``@flow.post`` (else) and
+    ``@flow.inf`` (only a break leaves it) · ``@flow.try`` with ``@flow.trybody`` (or ``@flow.trybody.run``, the first of its
+    statements, which go on up to the next clause), ``@flow.handler``, ``@flow.post``, ``@flow.finally`` · ``@flow.with`` (may
+    swallow an exception) · ``@jump.return``, ``@jump.raise``, ``@jump.break``, ``@jump.continue`` · ``@label`` the name of a jump's target:
     in the jump, and in front of a loop or branch or at its beginning
 Words
     ``@verb`` a word that may say what the rest of its parent is, as the table ``data_flow.verbs`` has it: a jump, or ``assign`` ·

@@ -125,6 +125,8 @@
 (do_statement) @flow.do
 (while_statement condition: (boolean_literal "true")) @flow.inf
 (for_statement !condition) @flow.inf
+(for_statement initializer: (_) @flow.init)
+(for_statement update: (_) @flow.step)
 (for_statement body: (_) @flow.body)
 (foreach_statement body: (_) @flow.body)
 (while_statement body: (_) @flow.body)

@@ -115,6 +115,8 @@
 (for_statement (range_clause)) @flow.for
 (for_statement . (block)) @flow.inf
 (for_statement (for_clause !condition)) @flow.inf
+(for_clause initializer: (_) @flow.init)
+(for_clause update: (_) @flow.step)
 (for_statement body: (block) @flow.body)
 (argument_list (func_literal) @flow.callback)
 (go_statement (call_expression function: (func_literal) @flow.callback))

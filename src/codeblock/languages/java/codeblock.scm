@@ -111,6 +111,8 @@
 (do_statement) @flow.do
 (while_statement condition: (parenthesized_expression (true))) @flow.inf
 (for_statement !condition) @flow.inf
+(for_statement init: (_) @flow.init)
+(for_statement update: (_) @flow.step)
 (for_statement body: (_) @flow.body)
 (enhanced_for_statement body: (_) @flow.body)
 (while_statement body: (_) @flow.body)

@@ -127,6 +127,8 @@
 (while_statement condition: (parenthesized_expression (true))) @flow.inf
 (while_statement condition: (parenthesized_expression (number))) @flow.inf
 (for_statement condition: (empty_statement)) @flow.inf
+(for_statement initializer: (_) @flow.init)
+(for_statement increment: (_) @flow.step)
 (for_statement body: (_) @flow.body)
 (for_in_statement body: (_) @flow.body)
 (while_statement body: (_) @flow.body)

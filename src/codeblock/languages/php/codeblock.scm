@@ -113,6 +113,8 @@
 (while_statement condition: (parenthesized_expression (boolean))) @flow.inf
 (while_statement condition: (parenthesized_expression (integer))) @flow.inf
 (for_statement !condition) @flow.inf
+(for_statement initialize: (_) @flow.init)
+(for_statement update: (_) @flow.step)
 (for_statement body: (_) @flow.body)
 (foreach_statement body: (_) @flow.body)
 (while_statement body: (_) @flow.body)
