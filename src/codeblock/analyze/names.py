@@ -410,7 +410,7 @@ class ProgramBuilder:
             around.reach(item, position)
             around.instructions.append((_USE, item, self._mention(outside, name), role))
         scope = self._declare(scope, name, role)
-        if role & _DECLARE:
+        if role & _DECLARE and not role & _LOCAL:
             return
         mention = self._mention(scope, name)
         if role & _SET:

@@ -20,8 +20,9 @@ Definitions, on the identifier: ``@def`` and any of these after it, as in ``@def
     position · ``set`` assigns without declaring; what nothing declares belongs to the whole program · ``reuse`` assigns to the
     variable of that name that is in sight, or else declares one · ``read`` is a use too (``x += 1``) · ``declare`` binds
     without a value · ``now`` at its own position, not at the end of the item · ``walrus`` the same, outside comprehensions ·
-    ``del``, ``global``, ``nonlocal`` · ``local`` declares even where another pattern says ``set`` · ``copy`` declares with the
-    value that the name has around the function · ``member`` defines the member of that name of the class around, too.
+    ``del``, ``global``, ``nonlocal`` · ``local`` declares even where another pattern says ``set``, with a value even
+    where one says ``declare`` · ``copy`` declares with the value that the name has around the function · ``member`` defines
+    the member of that name of the class around, too.
     ``@delay``: a ``now`` or ``walrus`` that begins where this node does happens where it ends · ``@late``: what is declared in
     this node, but not in a scope in it, is so where the node ends (``let x = match x {}``)
 Uses

@@ -54,7 +54,7 @@
 [(function_type) (method_elem)] @scope.block
 ; ---- definitions
 ; the right side means what is around: `x := x`
-[(short_var_declaration) (var_spec)] @late
+[(range_clause) (short_var_declaration) (var_spec)] @late
 (short_var_declaration left: (expression_list (identifier) @def))
 (assignment_statement left: (expression_list (identifier) @def.set))
 (assignment_statement left: (expression_list (identifier) @def.set.read)
@@ -62,10 +62,10 @@
 (inc_statement (identifier) @def.set.read)
 (dec_statement (identifier) @def.set.read)
 (var_spec name: (identifier) @def) ; without a value it is zero
-(const_spec name: (identifier) @def)
+(const_spec (identifier) @def) ; with `name`, only the first would be captured
 (source_file (var_declaration (var_spec name: (identifier) @def.hoist)))
 (source_file (var_declaration (var_spec_list (var_spec name: (identifier) @def.hoist))))
-(source_file (const_declaration (const_spec name: (identifier) @def.hoist)))
+(source_file (const_declaration (const_spec (identifier) @def.hoist)))
 (range_clause left: (expression_list (identifier) @def) ":=")
 (range_clause left: (expression_list (identifier) @def.set) "=")
 (receive_statement left: (expression_list (identifier) @def) ":=")
