@@ -116,6 +116,8 @@
 (for_statement body: (_) @flow.body)
 (enhanced_for_statement body: (_) @flow.body)
 (while_statement body: (_) @flow.body)
+(while_statement body: ";" @flow.body) ; has no name
+(for_statement body: ";" @flow.body)
 (do_statement body: (_) @flow.body)
 [(try_statement) (try_with_resources_statement)] @flow.try
 (try_statement body: (_) @flow.trybody)
