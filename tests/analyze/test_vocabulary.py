@@ -270,3 +270,22 @@ def test_parts_of_a_header_run_before_the_loop_and_behind_its_body() -> None:
     nested = "while a or (b := g(lambda: [c or d, 1])):\n    f(b)\n"
     query += "(lambda) @scope.lambda (lambda) @flow.callback"
     assert edges(parsed(nested, query)) == {"1 2 b"}
+
+
+def test_members_may_be_reached_through_a_receiver_that_the_function_names() -> None:
+    query = (
+        STATEMENTS
+        + """
+        (function_definition) @scope.fn
+        (class_definition) @scope.class
+        (class_definition name: (identifier) @def.outer)
+        (typed_parameter (identifier) @def)
+        (typed_parameter (identifier) @receiver)
+        (typed_parameter type: (type (identifier) @within))
+        (attribute attribute: (identifier) @ignore)
+        (attribute object: (identifier)) @attr
+        (assignment left: (attribute object: (identifier)) @attr.def)
+    """
+    )
+    source = "class A:\n    x = 1\ndef f(s: A):\n    s.x = 2\n    g(s.x)\ndef g(t: A):\n    g(t.x)\n    g(s.x)\n"
+    assert {edge for edge in edges(parsed(source, query)) if edge.endswith("x")} == {"4 5 self.x", "2 7 self.x", "4 7 self.x"}

@@ -163,8 +163,10 @@ def _roles(parsed: Parsed) -> tuple[dict[int, int], dict[int, tuple[int, int, in
     for name, nodes in parsed.captures.items():
         if name.startswith("attr"):
             role = sum(_ROLES[word] for word in name.split("."))
-            for start, _ in nodes:
+            for start, end in nodes:
                 if start in members:
                     end, before, name_start = members[start]
                     members[start] = (end, before | role, name_start)
+                elif parsed.names.get("receiver"):
+                    members[start] = (end, Role.ATTR | Role.RECEIVER | role, parsed.source.rfind(b".", start, end) + 1)
     return roles, members

@@ -27,7 +27,7 @@ _SEALED_LAMBDA, _COMP, _BLOCK = ScopeKind.SEALED_LAMBDA, ScopeKind.COMP, ScopeKi
 _COPY, _MEMBER = Role.COPY, Role.MEMBER
 _ATTR, _DECLARE, _DEF, _GLOBAL, _HOIST = Role.ATTR, Role.DECLARE, Role.DEF, Role.GLOBAL, Role.HOIST
 _IGNORE, _LOCAL, _MUT, _OUTER, _READ = Role.IGNORE, Role.LOCAL, Role.MUT, Role.OUTER, Role.READ
-_REUSE, _SET, _VAR, _WITHIN = Role.REUSE, Role.SET, Role.VAR, Role.WITHIN
+_RECEIVER, _REUSE, _SET, _VAR, _WITHIN = Role.RECEIVER, Role.REUSE, Role.SET, Role.VAR, Role.WITHIN
 _NOT_CALL, _REDIRECT, _USED = ~Role.CALL, Role.GLOBAL | Role.NONLOCAL, Role.READ | Role.DEL
 _LEFT = (Op.BRANCH, Op.SWITCH, Op.CASES)  # what a break with a label may leave, besides loops
 _LATE, _INIT, _STEP = -1, -2, -3  # among the operations, nodes that hold definitions back, or are parts of a loop's header
@@ -113,6 +113,7 @@ class ProgramBuilder:
         self._names: list[bytes] = []
         self._variable_frames: list[int] = []
         self._receiver = b""
+        self._receivers: dict[int, bytes] = {}  # per scope of a function
         self._labels: dict[bytes, int] = {}  # their numbers, from 1
         self._label = -1, 0  # the last one that is in no jump: its end and number
         self._target = 0  # of the jump around
@@ -142,7 +143,8 @@ class ProgramBuilder:
                 role = roles.get(start, 0)
                 if start in members:
                     end, member_role, name_start = members[start]
-                    if self._member(frame, scope, what, source[name_start:end], end, member_role):
+                    ours = not member_role & _RECEIVER or self._is_receiver(scope, source[start:-minus_end])
+                    if ours and self._member(frame, scope, what, source[name_start:end], end, member_role):
                         role &= ~_MUT
                 name = source[start:-minus_end]
                 if role and role & _NOT_CALL:
@@ -392,6 +394,8 @@ class ProgramBuilder:
             if role & _WITHIN and frame.index and name in self._classes:  # those lie in no function, so this makes no circle
                 self._parents[scope] = self._classes[name]
             return
+        if role & _RECEIVER:
+            self._receivers[scope] = name
         if frame.late and frame.late[-1][0] == scope and not role & _OUTER:
             frame.late[-1][1].append((scope, item, position, name, role))
             return
@@ -475,6 +479,12 @@ class ProgramBuilder:
         if role & (_DEF | _MUT):
             self._define(frame, item, mention, role)
         return True
+
+    def _is_receiver(self, scope: int, name: bytes) -> bool:
+        """Whether a name means the receiver of the function around."""
+        while scope and scope not in self._receivers and name not in self._declared[scope]:
+            scope = self._parents[scope]
+        return self._receivers.get(scope) == name
 
     def _resolve(self, mention: int) -> int:
         """The variable that a mention means, -1 if the program does not define it.

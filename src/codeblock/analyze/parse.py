@@ -21,7 +21,7 @@ from codeblock.spans import ByteSpan
 MAX_DEPTH = 10_000  # a query loses captures below a depth of 2 ** 16 without a word, and takes minutes to do so
 MAX_ERROR_CHILDREN = 5_000  # a query takes time quadratic in the children of one ERROR node
 _ITEM_CAPTURES = ("item", "comment")  # the beginnings of their names
-_NAME_CAPTURES = ("def", "mut", "call", "ignore", "within")
+_NAME_CAPTURES = ("def", "mut", "call", "ignore", "within", "receiver")
 _CLAUSES = ("flow.alt", "flow.alt.total", "flow.handler", "flow.post", "flow.finally")  # what ends a run of statements
 _CHUNK = 1 << 16
 _SHORT = 1 << 13  # bytes that never take long to parse

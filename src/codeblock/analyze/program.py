@@ -70,6 +70,7 @@ class Role:
     WITHIN = 1 << 18
     COPY = 1 << 19
     MEMBER = 1 << 20
+    RECEIVER = 1 << 21  # of a member: it is one if what stands before it is the receiver of the function around
 
 
 class LoopKind(IntEnum):

@@ -143,12 +143,30 @@ CAPTURES = frozenset(
             "member",
         ),
         *("attr", "attr.def", "attr.def.read", "attr.mut", "attr.call"),
-        *("comment", "body", "label", "body.run", "mut", "call", "ignore", "within", "outer", "delay", "late", "verb", "assign"),
+        *(
+            "comment",
+            "body",
+            "label",
+            "body.run",
+            "mut",
+            "call",
+            "ignore",
+            "within",
+            "receiver",
+            "outer",
+            "delay",
+            "late",
+            "verb",
+            "assign",
+        ),
         *(
             f"flow.{part}"
             for part in ("branch", "switch", "cases", "alt", "alt.run", "alt.total", "for", "while", "do", "callback")
         ),
-        *(f"flow.{part}" for part in ("inf", "init", "step", "body", "post", "try", "trybody", "trybody.run", "handler", "finally", "with")),
+        *(
+            f"flow.{part}"
+            for part in ("inf", "init", "step", "body", "post", "try", "trybody", "trybody.run", "handler", "finally", "with")
+        ),
         *(f"jump.{kind}" for kind in ("return", "raise", "break", "continue")),
     ]
 )

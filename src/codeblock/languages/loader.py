@@ -29,7 +29,9 @@ Uses
     every identifier but definitions and ``@ignore`` · ``@mut`` base of an attribute or element store · ``@call`` the called name,
     a use even where it is ``@ignore`` · ``@within`` in a function's header the class that it belongs to, which stands before it ·
     ``@outer`` evaluated in the scope around the innermost one ·
-    ``@attr.def``, ``@attr.def.read``, ``@attr.mut``, ``@attr.call`` the whole of ``receiver.name``, which else is a use
+    ``@attr.def``, ``@attr.def.read``, ``@attr.mut``, ``@attr.call`` the whole of ``receiver.name``, which else is a use;
+    in a language where a function names its ``@receiver``, what is ``@attr``, a use, or one of these, is a member if that
+    stands before it
 Flow
     ``@flow.branch``, ``@flow.switch`` (falls through, break leaves it), ``@flow.cases`` (break leaves it) with ``@flow.alt``
     (``@flow.alt.run`` as for bodies) and ``@flow.alt.total`` (taken when no other is) ·
@@ -39,8 +41,8 @@ Flow
     runs once, before it), ``@flow.step`` (of the header, runs behind the body), ``@flow.body``, ``@flow.post`` (else) and
     ``@flow.inf`` (only a break leaves it) · ``@flow.try`` with ``@flow.trybody`` (or ``@flow.trybody.run``, the first of its
     statements, which go on up to the next clause), ``@flow.handler``, ``@flow.post``, ``@flow.finally`` · ``@flow.with`` (may
-    swallow an exception) · ``@jump.return``, ``@jump.raise``, ``@jump.break``, ``@jump.continue`` · ``@label`` the name of a jump's target:
-    in the jump, and in front of a loop or branch or at its beginning
+    swallow an exception) · ``@jump.return``, ``@jump.raise``, ``@jump.break``, ``@jump.continue`` ·
+    ``@label`` the name of a jump's target: in the jump, and in front of a loop or branch or at its beginning
 Words
     ``@verb`` a word that may say what the rest of its parent is, as the table ``data_flow.verbs`` has it: a jump, or ``assign`` ·
     ``@assign`` defines the names in it that are ``@ignore``, as ``set`` does

@@ -88,6 +88,24 @@
 (dec_statement (_ operand: (identifier) @mut))
 (dec_statement (_ operand: (_ operand: (identifier) @mut)))
 
+; ---- members reached through the receiver
+(method_declaration receiver: (parameter_list (parameter_declaration name: (identifier) @receiver)))
+(method_declaration receiver: (parameter_list (parameter_declaration type: (type_identifier) @within)))
+(method_declaration receiver: (parameter_list (parameter_declaration type: (generic_type type: (type_identifier) @within))))
+(method_declaration receiver: (parameter_list (parameter_declaration type: (pointer_type (type_identifier) @within))))
+(method_declaration receiver: (parameter_list (parameter_declaration type: (pointer_type (generic_type type: (type_identifier) @within)))))
+(type_spec type: (struct_type (field_declaration_list (field_declaration name: (field_identifier) @def)))) ; it is zero
+(selector_expression operand: (identifier)) @attr
+(assignment_statement left: (expression_list (selector_expression operand: (identifier)) @attr.def))
+(assignment_statement left: (expression_list (selector_expression operand: (identifier)) @attr.def.read)
+  operator: ["+=" "-=" "*=" "/=" "%=" "&=" "|=" "^=" "<<=" ">>=" "&^="])
+(inc_statement (selector_expression operand: (identifier)) @attr.def.read)
+(dec_statement (selector_expression operand: (identifier)) @attr.def.read)
+(assignment_statement left: (expression_list (_ operand: (selector_expression operand: (identifier)) @attr.mut)))
+(assignment_statement left: (expression_list (_ operand: (_ operand: (selector_expression operand: (identifier)) @attr.mut))))
+(inc_statement (_ operand: (selector_expression operand: (identifier)) @attr.mut))
+(dec_statement (_ operand: (selector_expression operand: (identifier)) @attr.mut))
+
 ; ---- names that are no uses
 (interpreted_string_literal (interpreted_string_literal_content) @ignore)
 (package_clause (package_identifier) @ignore)
