@@ -331,7 +331,7 @@ KINDS = {
     "ruby": Kinds(
         names=_words("identifier"),
         nothing=_words("call.method setter alias"),
-        known_otherwise=_words("method.name singleton_method.name"),
+        known_otherwise=_words("method.name singleton_method.name class.name module.name assignment/constant"),
         declared=_words(
             "method_parameters/identifier lambda_parameters/identifier block_parameters/identifier"
             " optional_parameter.name splat_parameter.name keyword_parameter.name hash_splat_parameter.name"
