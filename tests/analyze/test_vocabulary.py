@@ -202,14 +202,14 @@ def test_a_token_ends_with_its_item() -> None:
 
 
 def test_a_method_may_change_what_it_is_called_on() -> None:
-    query = STATEMENTS + "(call function: (attribute object: (_) @receiver))"
+    query = STATEMENTS + "(call function: (attribute object: (_) @object))"
     source = "a = 1\na.b[0].add(2)\na.look(3)\nadd(a).add(a)\ng(a)\n"
     found = parsed(source, query, mutators=frozenset({b"add"}))
     assert edges(found) == {"1 2 a", "1 3 a", "1 4 a", "1 5 a", "2 3 a", "2 4 a", "2 5 a"}
 
 
 def test_nothing_changes_an_import() -> None:
-    query = STATEMENTS.replace("@def)", "@def.module)") + "(call function: (attribute object: (_) @receiver))"
+    query = STATEMENTS.replace("@def)", "@def.module)") + "(call function: (attribute object: (_) @object))"
     source = "a = 1\nfor x in y:\n    a.add(2)\ng(a)\n"
     assert edges(parsed(source, query, mutators=frozenset({b"add"}))) == {"1 3 a", "1 4 a"}
 
@@ -300,3 +300,45 @@ def test_a_label_is_of_what_it_stands_before_or_of_the_jump_around() -> None:
     source = "a\n%s\nwhile c:\n    for d in e:\n        x = 1\n        stop(*a)\n    x = 2\nf(x)\n"
     assert edges(parsed(source % "", query)) == {"5 8 x", "7 8 x"}
     assert edges(parsed(source % "g()", query)) == {"7 8 x"}  # the label is of something else
+
+
+def test_parts_of_a_header_run_before_the_loop_and_behind_its_body() -> None:
+    query = (
+        STATEMENTS
+        + """
+        [(if_statement) (while_statement)] @item.header
+        (continue_statement) @item
+        (named_expression name: (identifier) @def)
+        (while_statement) @flow.while
+        (while_statement body: (_) @flow.body)
+        (boolean_operator left: (_) @flow.init)
+        (boolean_operator right: (_) @flow.step)
+        (if_statement) @flow.branch
+        (if_statement consequence: (_) @flow.alt)
+        (continue_statement) @jump.continue
+    """
+    )
+    source = "j = 1\nwhile (i := 0) or (j := j + i):\n    f(i)\n    if j:\n        continue\n    j = 2\nf(j)\n"
+    assert edges(parsed(source, query)) == {"2 3 i", "1 2 j", "6 2 j", "1 4 j", "2 4 j", "1 7 j", "2 7 j"}
+    nested = "while a or (b := g(lambda: [c or d, 1])):\n    f(b)\n"
+    query += "(lambda) @scope.lambda (lambda) @flow.callback"
+    assert edges(parsed(nested, query)) == {"1 2 b"}
+
+
+def test_members_may_be_reached_through_a_receiver_that_the_function_names() -> None:
+    query = (
+        STATEMENTS
+        + """
+        (function_definition) @scope.fn
+        (class_definition) @scope.class
+        (class_definition name: (identifier) @def.outer)
+        (typed_parameter (identifier) @def)
+        (typed_parameter (identifier) @receiver)
+        (typed_parameter type: (type (identifier) @within))
+        (attribute attribute: (identifier) @ignore)
+        (attribute object: (identifier)) @attr
+        (assignment left: (attribute object: (identifier)) @attr.def)
+    """
+    )
+    source = "class A:\n    x = 1\ndef f(s: A):\n    s.x = 2\n    g(s.x)\ndef g(t: A):\n    g(t.x)\n    g(s.x)\n"
+    assert {edge for edge in edges(parsed(source, query)) if edge.endswith("x")} == {"4 5 self.x", "2 7 self.x", "4 7 self.x"}

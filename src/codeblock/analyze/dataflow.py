@@ -55,15 +55,18 @@ class _Branch(_Open):
 
 @dataclass(slots=True)
 class _Loop(_Open):
-    """A loop: the phis at its head, and the values at its breaks."""
+    """A loop: the phis at its head, and the values at its jumps."""
 
     loop: Loop
     phis: dict[int, int] = field(default_factory=dict[int, int])
     body: int = 0  # length of the undo log where the loop is left when its condition fails
     breaks: Met = field(default_factory=dict[int, dict[int, None]])
     seen_breaks: int = 0  # length of the trace at the last break
+    turns: Met = field(default_factory=dict[int, dict[int, None]])  # the values at jumps to what it does behind its body
+    seen_steps: int = 0  # length of the trace at the last one
     seen_turns: int = 0  # length of the trace at the last jump to the head
     broken: bool = False
+    continued: bool = False
     turned: bool = False  # the body has ended, `else` or what follows is next, whose jumps are of the loop around
 
 
@@ -118,6 +121,7 @@ class DataFlow:
             Op.RAISE: self._return,
             Op.BREAK: self._break,
             Op.CONTINUE: self._continue,
+            Op.STEP: self._step,
             Op.END: self._end,
         }
         use, define, here = Op.USE, Op.DEFINE, self._here
@@ -233,7 +237,8 @@ class DataFlow:
         if effects := self._program.loops[index].effects:
             self._run_elsewhere(effects)
         mark, trace = len(self._here.undo), len(self._here.trace)
-        entry = _Loop(op, self._here.alive, mark, trace, self._program.loops[index], seen_breaks=trace, seen_turns=trace)
+        entry = _Loop(op, self._here.alive, mark, trace, self._program.loops[index])
+        entry.seen_breaks = entry.seen_turns = entry.seen_steps = trace
         self._open.append(entry)
         if self._here.alive:
             for variable in entry.loop.variables:
@@ -343,15 +348,25 @@ class DataFlow:
 
     def _end_loop(self, loop: _Loop) -> None:
         self._leave_body(loop)
-        if not loop.broken:
-            return
+        if loop.broken:
+            self._meet(loop, loop.breaks)
+
+    def _step(self, _op: int, _: int) -> None:
+        """The body is over, what the loop does behind it follows."""
+        loop = self._open[-1]
+        assert isinstance(loop, _Loop)
+        if loop.continued:
+            self._meet(loop, loop.turns)
+
+    def _meet(self, loop: _Loop, met: Met) -> None:
+        """Go on where jumps lead that leave the body, or part of it."""
         if self._here.alive:
-            for variable, values in loop.breaks.items():
+            for variable, values in met.items():
                 values[self._here.read(variable)] = None
         else:
             self._here.revert(loop.body)
             self._here.revive()
-        for variable, values in loop.breaks.items():
+        for variable, values in met.items():
             self._here.write(variable, self._values.join(values))
 
     def _end_try_body(self, entry: _Open) -> None:
@@ -429,7 +444,11 @@ class DataFlow:
         label = self._known(label)
         for entry in reversed(self._open):
             if isinstance(entry, _Loop) and not entry.turned and label in (0, entry.loop.label):
-                self._turn(entry)
+                if not entry.loop.stepped:
+                    self._turn(entry)
+                elif self._here.alive and entry.alive:
+                    entry.seen_steps = self._here.collect(entry.seen_steps, entry.turns)
+                    entry.continued = True
                 self._jump()
                 return
 

@@ -76,12 +76,13 @@ _RANKS = {
         for name, kind in SCOPES.items()
     },
     "outer": Rank.OUTER,
+    "flow.init": Rank.CLAUSE,
+    "flow.step": Rank.CLAUSE,
     "late": Rank.LATE,
     "label": Rank.LABEL,
 }
 _ROLES: dict[str, int] = {name.lower(): bit for name, bit in vars(Role).items() if isinstance(bit, int)}
 
-_NO_MEMBER = (1 << 62, 0, 0)
 
 Event = tuple[int, int, int, int | str]
 """First byte, minus the end, rank, and what it is: the capture's name, or of a name its item."""
@@ -162,7 +163,10 @@ def _roles(parsed: Parsed) -> tuple[dict[int, int], dict[int, tuple[int, int, in
         if name.startswith("attr"):
             role = sum(_ROLES[word] for word in name.split("."))
             for start, stop in nodes:
-                end, before, name_start = members.get(start, _NO_MEMBER)
-                if end <= stop:
-                    members[start] = (end, before | role, name_start)
+                if start in members:
+                    end, before, name_start = members[start]
+                    if end <= stop:
+                        members[start] = (end, before | role, name_start)
+                elif parsed.names.get("receiver"):
+                    members[start] = (stop, Role.ATTR | Role.RECEIVER | role, parsed.source.rfind(b".", start, stop) + 1)
     return roles, members

@@ -27,10 +27,11 @@ _SEALED_LAMBDA, _COMP, _BLOCK = ScopeKind.SEALED_LAMBDA, ScopeKind.COMP, ScopeKi
 _COPY, _MEMBER = Role.COPY, Role.MEMBER
 _ATTR, _DECLARE, _DEF, _GLOBAL, _HOIST = Role.ATTR, Role.DECLARE, Role.DEF, Role.GLOBAL, Role.HOIST
 _IGNORE, _LOCAL, _MUT, _OUTER, _READ = Role.IGNORE, Role.LOCAL, Role.MUT, Role.OUTER, Role.READ
-_MODULE, _REUSE, _SET, _VAR, _WITHIN = Role.MODULE, Role.REUSE, Role.SET, Role.VAR, Role.WITHIN
+_MODULE, _RECEIVER, _REUSE, _SET, _VAR, _WITHIN = Role.MODULE, Role.RECEIVER, Role.REUSE, Role.SET, Role.VAR, Role.WITHIN
 _NOT_CALL, _REDIRECT, _USED = ~Role.CALL, Role.GLOBAL | Role.NONLOCAL, Role.READ | Role.DEL
 _LEFT = (Op.BRANCH, Op.SWITCH, Op.CASES)  # what a break with a label may leave, besides loops
-_LATE = -1  # among the operations, a node that holds definitions back
+_LATE, _INIT, _STEP = -1, -2, -3  # among the operations, nodes that hold definitions back, or are parts of a loop's header
+_PARTS = {"flow.init": _INIT, "flow.step": _STEP}
 _AT_ONCE, _UNDECLARED, _SKIPS = Role.WALRUS | Role.NOW, Role.SET | Role.DEL, Role.VAR | Role.WALRUS
 
 _Holder = tuple[int, list[tuple[int, int, int, bytes, int]]]
@@ -91,6 +92,8 @@ class ProgramBuilder:
         self._makers = [-1]  # per frame, the item that makes its function
         self._loops: list[Loop] = []
         self._loop_parents: list[int] = []
+        self._steps: list[list[Instruction]] = []  # per loop, what it does behind its body
+        self._step_starts: list[int] = []  # of the steps around, where among their frame's instructions they begin
         self._loop_mentions: list[set[int]] = []  # what a loop defines itself, without the loops in it
         # scopes: parallel
         self._kinds = [ScopeKind.ROOT]
@@ -111,6 +114,7 @@ class ProgramBuilder:
         self._names: list[bytes] = []
         self._variable_frames: list[int] = []
         self._receiver = b""
+        self._receivers: dict[int, bytes] = {}  # per scope of a function
         self._labels: dict[bytes, int] = {}  # their numbers, from 1
         self._label = -1, 0  # the last one that is in no jump: its end and number
         self._target = 0  # of the jump around
@@ -140,7 +144,8 @@ class ProgramBuilder:
                 role = roles.get(start, 0)
                 if start in members:
                     end, member_role, name_start = members[start]
-                    if self._member(frame, scope, what, source[name_start:end], end, member_role):
+                    ours = not member_role & _RECEIVER or self._is_receiver(scope, source[start:-minus_end])
+                    if ours and self._member(frame, scope, what, source[name_start:end], end, member_role):
                         role &= ~_MUT
                 name = source[start:-minus_end]
                 if role and role & _NOT_CALL:
@@ -175,6 +180,9 @@ class ProgramBuilder:
             elif rank == Rank.LATE:
                 stack.append((node_end, frame, scope, frame.loop, _LATE, False))
                 frame.late.append((scope, []))
+            elif what in _PARTS:
+                op = self._enter_part(frame, _PARTS[what])
+                stack.append((node_end, frame, scope, frame.loop, op, False))
             else:
                 loop = frame.loop
                 end, label = self._label
@@ -281,6 +289,9 @@ class ProgramBuilder:
             for late in around.late.pop()[1]:
                 self._name(around, *late)
             return around, scope
+        if op in (_INIT, _STEP):
+            self._leave_part(around, op)
+            return around, scope
         if function:
             frame.flush()
         if op is not None:
@@ -290,6 +301,8 @@ class ProgramBuilder:
                 around.instructions.append((op, self._target, 0, 0))
                 self._target = 0
             else:
+                if op == _LOOP and self._steps[around.loop]:
+                    around.instructions += [(Op.STEP, 0, 0, 0), *self._steps[around.loop]]
                 around.instructions.append((_END, op, 0, 0))
                 around.open.pop()
                 around.loop = loop
@@ -321,6 +334,7 @@ class ProgramBuilder:
         loop = len(self._loops)
         self._loops.append(Loop(LOOPS[what], infinite, label))
         self._loop_parents.append(frame.loop)
+        self._steps.append([])
         self._loop_mentions.append(set())
         frame.loop = loop
         if LOOPS[what] == LoopKind.FOR:
@@ -329,6 +343,29 @@ class ProgramBuilder:
         else:
             frame.instructions.append((op, loop, 0, 0))
         return op
+
+    def _enter_part(self, frame: _Frame, part: int) -> int | None:
+        """Begin what the innermost loop does before it begins, or behind its body; None where there is no such loop."""
+        if not frame.open or frame.open[-1] != _LOOP:
+            return None
+        if part == _INIT:
+            if frame.instructions[-1] != (_LOOP, frame.loop, 0, 0):
+                return None
+            frame.instructions.pop()
+        else:
+            frame.flush()
+            self._step_starts.append(len(frame.instructions))
+        return part
+
+    def _leave_part(self, frame: _Frame, part: int) -> None:
+        frame.flush()
+        if part == _INIT:
+            frame.instructions.append((_LOOP, frame.loop, 0, 0))
+        else:
+            start = self._step_starts.pop()
+            self._steps[frame.loop] += frame.instructions[start:]
+            self._loops[frame.loop].stepped = True
+            del frame.instructions[start:]
 
     def _new_scope(self, kind: int, parent: int, frame: _Frame) -> int:
         self._kinds.append(kind)
@@ -363,6 +400,8 @@ class ProgramBuilder:
             if role & _WITHIN and frame.index and name in self._classes:  # those lie in no function, so this makes no circle
                 self._parents[scope] = self._classes[name]
             return
+        if role & _RECEIVER:
+            self._receivers[scope] = name
         if frame.late and frame.late[-1][0] == scope and not role & _OUTER:
             frame.late[-1][1].append((scope, item, position, name, role))
             return
@@ -381,7 +420,7 @@ class ProgramBuilder:
             around.reach(item, position)
             around.instructions.append((_USE, item, self._mention(outside, name), role))
         scope = self._declare(scope, name, role)
-        if role & _DECLARE:
+        if role & _DECLARE and not role & _LOCAL:
             return
         mention = self._mention(scope, name)
         if role & _SET:
@@ -448,6 +487,12 @@ class ProgramBuilder:
         if role & (_DEF | _MUT):
             self._define(frame, item, mention, role)
         return True
+
+    def _is_receiver(self, scope: int, name: bytes) -> bool:
+        """Whether a name means the receiver of the function around."""
+        while scope and scope not in self._receivers and name not in self._declared[scope]:
+            scope = self._parents[scope]
+        return self._receivers.get(scope) == name
 
     def _resolve(self, mention: int) -> int:
         """The variable that a mention means, -1 if the program does not define it.

@@ -22,7 +22,7 @@ from codeblock.spans import ByteSpan
 MAX_DEPTH = 10_000  # a query loses captures below a depth of 2 ** 16 without a word, and takes minutes to do so
 MAX_ERROR_CHILDREN = 5_000  # a query takes time quadratic in the children of one ERROR node
 _ITEM_CAPTURES = ("item", "comment")  # the beginnings of their names
-_NAME_CAPTURES = ("def", "call", "ignore", "within")
+_NAME_CAPTURES = ("def", "call", "ignore", "within", "receiver")
 _MEMBER = re.compile(rb"\W*(\w+!?)")  # its name, behind what it is a member of
 _BASE = re.compile(rb"[^*&(\s]")  # what `*a = 1` and `(*a).b = 1` change begins there
 _CALL = re.compile(rb"[\w$]+\s*\(")  # a name that is called, whose value is nobody's
@@ -315,7 +315,7 @@ def _captures(
                 base = _BASE.search(source, start, end)
                 if base and not _CALL.match(source, base.start()):
                     names.setdefault(name, []).append(base.start())
-        elif name == "receiver":
+        elif name == "object":
             for start, end in [node.byte_range for node in captured]:
                 member = _MEMBER.match(source, end)
                 if member and member[1] in language.mutators and not _CALL.match(source, start):

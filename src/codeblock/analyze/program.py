@@ -38,7 +38,8 @@ class Op:
     RAISE = 16
     BREAK = 17  # argument: the label of what it leaves
     CONTINUE = 18  # argument: the label of the loop
-    END = 19  # of what began last and has not ended; argument: which
+    STEP = 19  # what a loop does behind its body begins
+    END = 20  # of what began last and has not ended; argument: which
 
 
 Instruction = tuple[int, int, int, int]
@@ -70,6 +71,7 @@ class Role:
     COPY = 1 << 19
     MEMBER = 1 << 20
     MODULE = 1 << 21
+    RECEIVER = 1 << 22  # of a member: it is one if what stands before it is the receiver of the function around
 
 
 class LoopKind(IntEnum):
@@ -89,6 +91,7 @@ class Loop:
         kind: when its header runs.
         infinite: whether only a break leaves it.
         label: a number, 0 for none.
+        stepped: whether it does something behind its body, to which a `continue` goes.
         variables: those that it may define.
         effects: those that the functions that it uses may write.
     """
@@ -96,6 +99,7 @@ class Loop:
     kind: LoopKind
     infinite: bool
     label: int = 0
+    stepped: bool = False
     variables: dict[int, None] = field(default_factory=dict[int, None])
     effects: dict[int, None] = field(default_factory=dict[int, None])
 

@@ -146,12 +146,15 @@ CAPTURES = frozenset(
             "module",
         ),
         *("attr", "attr.def", "attr.def.read", "attr.mut", "attr.call"),
-        *"comment body body.run label mut receiver call ignore within outer delay late verb assign name".split(),
+        *"comment body body.run label mut object call ignore within receiver outer delay late verb assign name".split(),
         *(
             f"flow.{part}"
             for part in ("branch", "switch", "cases", "alt", "alt.run", "alt.total", "for", "while", "do", "callback")
         ),
-        *(f"flow.{part}" for part in ("inf", "body", "post", "try", "trybody", "trybody.run", "handler", "finally", "with")),
+        *(
+            f"flow.{part}"
+            for part in ("inf", "init", "step", "body", "post", "try", "trybody", "trybody.run", "handler", "finally", "with")
+        ),
         *(f"jump.{kind}" for kind in ("return", "raise", "break", "continue")),
     ]
 )

@@ -20,29 +20,32 @@ Definitions, on the identifier: ``@def`` and any of these after it, as in ``@def
     position · ``set`` assigns without declaring; what nothing declares belongs to the whole program · ``reuse`` assigns to the
     variable of that name that is in sight, or else declares one · ``read`` is a use too (``x += 1``) · ``declare`` binds
     without a value · ``now`` at its own position, not at the end of the item · ``walrus`` the same, outside comprehensions ·
-    ``del``, ``global``, ``nonlocal`` · ``local`` declares even where another pattern says ``set`` · ``copy`` declares with the
-    value that the name has around the function · ``member`` defines the member of that name of the class around, too ·
-    ``module`` an import, which no store and no call changes.
+    ``del``, ``global``, ``nonlocal`` · ``local`` declares even where another pattern says ``set``, with a value even
+    where one says ``declare`` · ``copy`` declares with the value that the name has around the function · ``member`` defines
+    the member of that name of the class around, too · ``module`` an import, which no store and no call changes.
     ``@delay``: a ``now`` or ``walrus`` that begins where this node does happens where it ends · ``@late``: what is declared in
     this node, but not in a scope in it, is so where the node ends (``let x = match x {}``)
 Uses
     every identifier but definitions and ``@ignore`` · ``@mut`` base of an attribute or element store, or the whole of what is
-    stored to, which begins with it · ``@receiver`` what a method is called on, changed if the table ``data_flow.mutators`` names
+    stored to, which begins with it · ``@object`` what a method is called on, changed if the table ``data_flow.mutators`` names
     the method · ``@call`` the called name,
     a use even where it is ``@ignore`` · ``@within`` in a function's header the class that it belongs to, which stands before it ·
     ``@outer`` evaluated in the scope around the innermost one ·
-    ``@attr.def``, ``@attr.def.read``, ``@attr.mut``, ``@attr.call`` the whole of ``receiver.name``, which else is a use ·
-    ``@name`` a leaf, behind a sign, that begins with the name of a variable: text that the grammar takes no names from
+    ``@attr.def``, ``@attr.def.read``, ``@attr.mut``, ``@attr.call`` the whole of ``receiver.name``, which else is a use;
+    in a language where a function names its ``@receiver``, what is ``@attr``, a use, or one of these, is a member if that
+    stands before it · ``@name`` a leaf, behind a sign, that begins with the name of a variable: text that the grammar takes no
+    names from
 Flow
     ``@flow.branch``, ``@flow.switch`` (falls through, break leaves it), ``@flow.cases`` (break leaves it) with ``@flow.alt``
     (``@flow.alt.run`` as for bodies) and ``@flow.alt.total`` (taken when no other is) ·
     ``@flow.for`` (the header's uses run once), ``@flow.while`` (each turn),
     ``@flow.do`` (body first), ``@flow.callback`` (a function that its caller runs in place, any number of times; it is a
-    ``@scope.lambda`` too, and a return goes on with the next turn), with ``@flow.body``, ``@flow.post`` (else) and ``@flow.inf``
-    (only a break leaves it) · ``@flow.try`` with ``@flow.trybody`` (or ``@flow.trybody.run``, the first of its statements, which
-    go on up to the next clause), ``@flow.handler``, ``@flow.post``, ``@flow.finally`` · ``@flow.with`` (may swallow an
-    exception) · ``@jump.return``, ``@jump.raise``, ``@jump.break``, ``@jump.continue`` · ``@label`` the name of a jump's target:
-    in the jump, and in front of a loop or branch or at its beginning
+    ``@scope.lambda`` too, and a return goes on with the next turn), with ``@flow.init`` (of the header,
+    runs once, before it), ``@flow.step`` (of the header, runs behind the body), ``@flow.body``, ``@flow.post`` (else) and
+    ``@flow.inf`` (only a break leaves it) · ``@flow.try`` with ``@flow.trybody`` (or ``@flow.trybody.run``, the first of its
+    statements, which go on up to the next clause), ``@flow.handler``, ``@flow.post``, ``@flow.finally`` · ``@flow.with`` (may
+    swallow an exception) · ``@jump.return``, ``@jump.raise``, ``@jump.break``, ``@jump.continue`` ·
+    ``@label`` the name of a jump's target: in the jump, and in front of a loop or branch or at its beginning
 Words
     ``@verb`` a word that may say what the rest of its parent is, as the table ``data_flow.verbs`` has it: a jump (the word alone,
     where its parent begins with something else), or ``assign``; or ``flow.inf``, which all of its parent is, but no callback ·

@@ -68,5 +68,7 @@
 (c_style_for_statement !condition) @flow.inf
 (for_statement body: (_) @flow.body)
 (while_statement body: (_) @flow.body)
+(c_style_for_statement initializer: (_) @flow.init)
+(c_style_for_statement update: (_) @flow.step)
 (c_style_for_statement body: (_) @flow.body)
 (command name: (command_name) @verb)

@@ -85,6 +85,8 @@
 [(for_statement) (while_statement)] @flow.while
 (do_statement) @flow.do
 (for_statement !condition) @flow.inf
+(for_statement initializer: (_) @flow.init)
+(for_statement update: (_) @flow.step)
 (for_statement body: (_) @flow.body)
 (while_statement body: (_) @flow.body)
 (do_statement body: (_) @flow.body)

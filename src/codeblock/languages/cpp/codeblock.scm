@@ -66,7 +66,7 @@
 ; as in `v.back()++`
 (assignment_expression left: (call_expression function: (field_expression)) @mut)
 (update_expression argument: (call_expression function: (field_expression)) @mut)
-(call_expression function: (field_expression argument: (_) @receiver))
+(call_expression function: (field_expression argument: (_) @object))
 ; what streams read, as in `cin >> a >> b`
 (expression_statement (binary_expression operator: ">>" right: (_) @mut))
 (expression_statement (binary_expression left: (binary_expression operator: ">>" right: (_) @mut)))

@@ -40,6 +40,7 @@
 ; ---- definitions
 (variable_declarator name: (identifier) @def)
 (local_declaration_statement (variable_declaration (variable_declarator . (identifier) @def.declare .)))
+(variable_declarator . (identifier) @def.local "this" .) ; has a value, but one that the pattern above takes for a sign
 (field_declaration (variable_declaration (variable_declarator name: (identifier) @def.hoist))) ; without a value, it is 0 or null
 (event_field_declaration (variable_declaration (variable_declarator name: (identifier) @def.hoist)))
 (property_declaration name: (identifier) @def.hoist)
@@ -51,8 +52,8 @@
 (foreach_statement left: (identifier) @def)
 (tuple_pattern name: (identifier) @def)
 (declaration_expression name: (identifier) @def)
-(declaration_pattern name: (identifier) @def)
-(recursive_pattern name: (identifier) @def)
+(declaration_pattern name: (identifier) @def.now)
+(recursive_pattern name: (identifier) @def.now)
 (from_clause name: (identifier) @def)
 (let_clause . (identifier) @def)
 (join_clause . (identifier) @def)
@@ -76,7 +77,7 @@
 ; the base of `a[i]`, `a.b`, `a[i].b`, `a!.b`, but not the `f` of `f(x)[i]`
 (assignment_expression left: [(element_access_expression) (member_access_expression)] @mut)
 (postfix_unary_expression [(element_access_expression) (member_access_expression)] @mut ["++" "--"])
-(invocation_expression function: (member_access_expression expression: (_) @receiver))
+(invocation_expression function: (member_access_expression expression: (_) @object))
 
 ; ---- members reached through `this`
 (assignment_expression left: (member_access_expression expression: "this") @attr.def)
@@ -102,6 +103,7 @@
 (attribute name: (identifier) @ignore)
 (argument name: (identifier) @ignore)
 (subpattern (identifier) @ignore)
+(tuple_element name: (identifier) @ignore)
 (attribute_argument name: (identifier) @ignore)
 (anonymous_object_creation_expression (identifier) @ignore . "=")
 (with_initializer . (identifier) @ignore)
@@ -125,6 +127,8 @@
 (do_statement) @flow.do
 (while_statement condition: (boolean_literal "true")) @flow.inf
 (for_statement !condition) @flow.inf
+(for_statement initializer: (_) @flow.init)
+(for_statement update: (_) @flow.step)
 (for_statement body: (_) @flow.body)
 (foreach_statement body: (_) @flow.body)
 (while_statement body: (_) @flow.body)

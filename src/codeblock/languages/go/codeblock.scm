@@ -54,7 +54,7 @@
 [(function_type) (method_elem)] @scope.block
 ; ---- definitions
 ; the right side means what is around: `x := x`
-[(short_var_declaration) (var_spec)] @late
+[(range_clause) (short_var_declaration) (var_spec)] @late
 (short_var_declaration left: (expression_list (identifier) @def))
 (assignment_statement left: (expression_list (identifier) @def.set))
 (assignment_statement left: (expression_list (identifier) @def.set.read)
@@ -62,10 +62,10 @@
 (inc_statement (identifier) @def.set.read)
 (dec_statement (identifier) @def.set.read)
 (var_spec name: (identifier) @def) ; without a value it is zero
-(const_spec name: (identifier) @def)
+(const_spec (identifier) @def) ; with `name`, only the first would be captured
 (source_file (var_declaration (var_spec name: (identifier) @def.hoist)))
 (source_file (var_declaration (var_spec_list (var_spec name: (identifier) @def.hoist))))
-(source_file (const_declaration (const_spec name: (identifier) @def.hoist)))
+(source_file (const_declaration (const_spec (identifier) @def.hoist)))
 (range_clause left: (expression_list (identifier) @def) ":=")
 (range_clause left: (expression_list (identifier) @def.set) "=")
 (receive_statement left: (expression_list (identifier) @def) ":=")
@@ -83,6 +83,24 @@
 (assignment_statement left: (expression_list [(index_expression) (selector_expression) (unary_expression)] @mut))
 (inc_statement [(index_expression) (selector_expression) (unary_expression)] @mut)
 (dec_statement [(index_expression) (selector_expression) (unary_expression)] @mut)
+
+; ---- members reached through the receiver
+(method_declaration receiver: (parameter_list (parameter_declaration name: (identifier) @receiver)))
+(method_declaration receiver: (parameter_list (parameter_declaration type: (type_identifier) @within)))
+(method_declaration receiver: (parameter_list (parameter_declaration type: (generic_type type: (type_identifier) @within))))
+(method_declaration receiver: (parameter_list (parameter_declaration type: (pointer_type (type_identifier) @within))))
+(method_declaration receiver: (parameter_list (parameter_declaration type: (pointer_type (generic_type type: (type_identifier) @within)))))
+(type_spec type: (struct_type (field_declaration_list (field_declaration name: (field_identifier) @def)))) ; it is zero
+(selector_expression operand: (identifier)) @attr
+(assignment_statement left: (expression_list (selector_expression operand: (identifier)) @attr.def))
+(assignment_statement left: (expression_list (selector_expression operand: (identifier)) @attr.def.read)
+  operator: ["+=" "-=" "*=" "/=" "%=" "&=" "|=" "^=" "<<=" ">>=" "&^="])
+(inc_statement (selector_expression operand: (identifier)) @attr.def.read)
+(dec_statement (selector_expression operand: (identifier)) @attr.def.read)
+(assignment_statement left: (expression_list (_ operand: (selector_expression operand: (identifier)) @attr.mut)))
+(assignment_statement left: (expression_list (_ operand: (_ operand: (selector_expression operand: (identifier)) @attr.mut))))
+(inc_statement (_ operand: (selector_expression operand: (identifier)) @attr.mut))
+(dec_statement (_ operand: (selector_expression operand: (identifier)) @attr.mut))
 
 ; ---- names that are no uses
 (interpreted_string_literal (interpreted_string_literal_content) @ignore)
@@ -111,6 +129,8 @@
 (for_statement (range_clause)) @flow.for
 (for_statement . (block)) @flow.inf
 (for_statement (for_clause !condition)) @flow.inf
+(for_clause initializer: (_) @flow.init)
+(for_clause update: (_) @flow.step)
 (for_statement body: (block) @flow.body)
 (argument_list (func_literal) @flow.callback)
 (go_statement (call_expression function: (func_literal) @flow.callback))

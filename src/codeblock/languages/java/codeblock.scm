@@ -78,7 +78,7 @@
 ; the base of `a[i]`, `a.b`, `a[i].b`, `a[i][j]`, but not the `f` of `f(x)[i]`
 (assignment_expression left: [(array_access) (field_access)] @mut)
 (update_expression [(array_access) (field_access)] @mut)
-(method_invocation object: (_) @receiver)
+(method_invocation object: (_) @object)
 
 ; ---- members reached through `this`
 (assignment_expression left: (field_access object: (this)) @attr.def)
@@ -126,9 +126,13 @@
 (do_statement) @flow.do
 (while_statement condition: (parenthesized_expression (true))) @flow.inf
 (for_statement !condition) @flow.inf
+(for_statement init: (_) @flow.init)
+(for_statement update: (_) @flow.step)
 (for_statement body: (_) @flow.body)
 (enhanced_for_statement body: (_) @flow.body)
 (while_statement body: (_) @flow.body)
+(while_statement body: ";" @flow.body) ; has no name
+(for_statement body: ";" @flow.body)
 (do_statement body: (_) @flow.body)
 [(try_statement) (try_with_resources_statement)] @flow.try
 (try_statement body: (_) @flow.trybody)

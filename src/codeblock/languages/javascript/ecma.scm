@@ -98,7 +98,7 @@
 (augmented_assignment_expression left: [(member_expression) (subscript_expression)] @mut)
 (update_expression argument: [(member_expression) (subscript_expression)] @mut)
 (unary_expression operator: "delete" argument: (_) @mut)
-(call_expression function: (member_expression object: (_) @receiver))
+(call_expression function: (member_expression object: (_) @object))
 
 ; ---- members reached through `this`
 (call_expression function: (member_expression object: (this)) @attr.call)
@@ -144,6 +144,8 @@
 (while_statement condition: (parenthesized_expression (true))) @flow.inf
 (while_statement condition: (parenthesized_expression (number))) @flow.inf
 (for_statement condition: (empty_statement)) @flow.inf
+(for_statement initializer: (_) @flow.init)
+(for_statement increment: (_) @flow.step)
 (for_statement body: (_) @flow.body)
 (for_in_statement body: (_) @flow.body)
 (while_statement body: (_) @flow.body)

@@ -80,7 +80,7 @@
 ; the base of `a[i]`, `a.b`, `a[i].b`, `a!!.b`, but not the `f` of `f(x)[i]`
 (assignment left: [(index_expression) (navigation_expression) (unary_expression)] @mut)
 (unary_expression [(index_expression) (navigation_expression)] @mut ["++" "--"])
-(call_expression . (navigation_expression . (_) @receiver))
+(call_expression . (navigation_expression . (_) @object))
 
 ; ---- members reached through `this`
 (assignment . (navigation_expression . (this_expression)) @attr.def)

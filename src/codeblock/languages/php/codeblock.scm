@@ -69,7 +69,7 @@
 (update_expression argument: (member_access_expression) @mut)
 (list_literal (subscript_expression) @mut)
 (unset_statement (subscript_expression) @mut)
-(member_call_expression object: (_) @receiver)
+(member_call_expression object: (_) @object)
 
 ; ---- members reached through `$this` and `self`
 (assignment_expression left: (member_access_expression object: (variable_name)) @attr.def)
@@ -114,6 +114,8 @@
 (while_statement condition: (parenthesized_expression (boolean))) @flow.inf
 (while_statement condition: (parenthesized_expression (integer))) @flow.inf
 (for_statement !condition) @flow.inf
+(for_statement initialize: (_) @flow.init)
+(for_statement update: (_) @flow.step)
 (for_statement body: (_) @flow.body)
 (foreach_statement body: (_) @flow.body)
 (while_statement body: (_) @flow.body)

@@ -69,7 +69,7 @@
 (delete_statement (expression_list (tuple (identifier) @def.del)))
 (delete_statement [(attribute) (subscript)] @mut)
 (delete_statement (expression_list [(attribute) (subscript)] @mut))
-(call function: (attribute object: (_) @receiver))
+(call function: (attribute object: (_) @object))
 
 ; ---- members reached through a receiver (`self.x`)
 (call function: (attribute object: (identifier)) @attr.call)

@@ -70,7 +70,7 @@
 (operator_assignment left: (call receiver: (_)) @mut)
 (left_assignment_list (element_reference) @mut)
 (left_assignment_list (call receiver: (_)) @mut)
-(call receiver: (_) @receiver)
+(call receiver: (_) @object)
 ; `list << x`
 (binary left: (_) @mut operator: "<<")
 

@@ -64,7 +64,7 @@
 (compound_assignment_expr left: [(field_expression) (index_expression) (unary_expression)] @mut)
 ; whoever gets it may change it
 (reference_expression (mutable_specifier) value: (_) @mut)
-(call_expression function: (field_expression value: (_) @receiver))
+(call_expression function: (field_expression value: (_) @object))
 
 ; ---- members reached through `self`
 (assignment_expression left: (field_expression value: (self)) @attr.def)

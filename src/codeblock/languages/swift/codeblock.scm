@@ -62,7 +62,7 @@
 (statements (_ lhs: (_ . (simple_identifier) @mut) . (custom_operator)))
 ; whoever gets it may change it
 (prefix_expression operation: "&" target: (simple_identifier) @mut)
-(call_expression (navigation_expression target: (_) @receiver))
+(call_expression (navigation_expression target: (_) @object))
 
 ; ---- members reached through `self`
 (call_expression . (navigation_expression target: (self_expression)) @attr.call)
