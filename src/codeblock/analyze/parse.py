@@ -251,7 +251,7 @@ def _tokens(
 def _damage(tree: tree_sitter.Tree, language: Language, deadline: Deadline, cut: int | None = None) -> _Damage:
     """Walk the tree once more if something is broken, which few are, for what only then matters.
 
-    What is broken or missing among the brackets behind a cut does not count: they are ours.
+    What is broken among the brackets behind a cut does not count: they are ours.
     """
     damage = _Damage()
     if not tree.root_node.has_error:
@@ -268,7 +268,7 @@ def _damage(tree: tree_sitter.Tree, language: Language, deadline: Deadline, cut:
                 if cut is None or span[0] < cut:
                     damage.errors.append(span)
                 damage.wide = damage.wide or node.child_count > MAX_ERROR_CHILDREN
-            elif node.is_missing and node.kind_id not in language.optional and (cut is None or span[0] <= cut):
+            elif node.is_missing and node.kind_id not in language.optional:
                 damage.missing.append(around[-1][0])
             if cursor.goto_first_child():
                 around.append((span, node.is_error))
@@ -375,8 +375,10 @@ def _closed(
         ended = [closer + language.terminators.get(outer, b"") for closer, outer in zip(brackets, around, strict=False)]
         for closers in (brackets, ended) if ended != brackets else (brackets,):
             closed = before + b"".join(reversed(closers))
-            attempts.append(_attempt(source, lines, spans, cut, closed, language, deadline))
-            if not attempts[-1].damage.errors and not attempts[-1].damage.missing:
+            attempt = _attempt(source, lines, spans, cut, closed, language, deadline)
+            if closers is brackets or not attempt.damage.missing:  # else what ends a statement made another one of it
+                attempts.append(attempt)
+            if not attempt.damage.errors and not attempt.damage.missing:
                 break
     return attempts
 
