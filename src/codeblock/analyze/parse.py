@@ -78,6 +78,7 @@ class _Damage:
     Attributes:
         errors: ERROR nodes, outer before inner.
         missing: the nodes that lack a token.
+        short: whether the brackets behind a cut lack a token.
         wide: whether an ERROR node has too many children for a query.
         leaves: all leaves with the ids of their kinds.
         loose: leaves that would be a part of their parent's token, if that were not an ERROR node.
@@ -85,6 +86,7 @@ class _Damage:
 
     errors: list[Interval] = field(default_factory=list[Interval])
     missing: list[Interval] = field(default_factory=list[Interval])
+    short: bool = False
     wide: bool = False
     leaves: list[tuple[Interval, int]] = field(default_factory=list[tuple[Interval, int]])
     loose: set[Interval] = field(default_factory=set[Interval])
@@ -251,7 +253,7 @@ def _tokens(
 def _damage(tree: tree_sitter.Tree, language: Language, deadline: Deadline, cut: int | None = None) -> _Damage:
     """Walk the tree once more if something is broken, which few are, for what only then matters.
 
-    What is broken among the brackets behind a cut does not count: they are ours.
+    What is broken or missing among the brackets behind a cut does not count: they are ours.
     """
     damage = _Damage()
     if not tree.root_node.has_error:
@@ -269,7 +271,10 @@ def _damage(tree: tree_sitter.Tree, language: Language, deadline: Deadline, cut:
                     damage.errors.append(span)
                 damage.wide = damage.wide or node.child_count > MAX_ERROR_CHILDREN
             elif node.is_missing and node.kind_id not in language.optional:
-                damage.missing.append(around[-1][0])
+                if cut is None or span[0] <= cut:
+                    damage.missing.append(around[-1][0])
+                else:
+                    damage.short = True
             if cursor.goto_first_child():
                 around.append((span, node.is_error))
                 continue
@@ -376,7 +381,7 @@ def _closed(
         for closers in (brackets, ended) if ended != brackets else (brackets,):
             closed = before + b"".join(reversed(closers))
             attempt = _attempt(source, lines, spans, cut, closed, language, deadline)
-            if closers is brackets or not attempt.damage.missing:  # else what ends a statement made another one of it
+            if closers is brackets or not attempt.damage.short:  # else what ends a statement made another one of it
                 attempts.append(attempt)
             if not attempt.damage.errors and not attempt.damage.missing:
                 break
