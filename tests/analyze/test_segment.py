@@ -175,3 +175,26 @@ def test_php_without_tags_is_code_even_if_it_is_damaged() -> None:
 def test_php_among_text_is_code() -> None:
     page = "<b><?= $a ?></b>\n<?php if ($a): ?>\n<i>yes</i>\n<?php endif; ?>\n"
     assert parts(f"```php\n{page}```\n") == [("php-html", page)]
+
+
+def test_code_that_one_language_cannot_read_is_in_its_sibling() -> None:
+    typed = "class Solution {\n    add(a: number, b: number): number {\n        const c = a + b;\n        return c;\n    }\n}\n"
+    assert parts(typed) == [("typescript", typed)]
+    assert parts(f"```js\n{typed}```\n") == [("typescript", typed)]
+    plain = typed.replace(": number", "")
+    assert parts(plain) == [("javascript", plain)]
+    damaged = plain.replace("a + b", "a + + *")
+    assert parts(f"```js\n{damaged}```\n") == [("javascript", damaged)]
+    unknown = 'function say_hello(name)\n    return "Hello, $name!"\nend\n\nprintln(say_hello("World"))\n'
+    assert parts(unknown) == [("prose", unknown)]
+
+
+def test_bare_kotlin() -> None:
+    for text in (
+        'fun main() {\n    println("a")\n}\n',
+        "data class A(val x: Int)\n\nval a = A(1)\n",
+        "import java.util.PriorityQueue\n\nval q = PriorityQueue<Int>()\nq.add(1)\n",
+        "class Solution {\n    fun f(xs: IntArray): Int {\n        return xs.size\n    }\n}\n",
+        "val xs = listOf(1, 2)\nxs.forEach { println(it) }\n",
+    ):
+        assert parts(text) == [("kotlin", text)]

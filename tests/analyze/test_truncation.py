@@ -131,10 +131,6 @@ function f($xs) {
 }
 """,
     "c": """
-typedef enum {
-    A,
-    B,
-} kind;
 int f(int a) {
     if (a) {
         g();
@@ -156,6 +152,13 @@ def test_statements_whose_bodies_are_cut_off_are_as_good_as_headers(language):
         items = analyze_code(cut, language).items
         assert [text_of(cut, item) for item in items if item.kind is ItemKind.ERROR] == [], cut
         assert {i.spans for i in whole if i.spans[-1].end < len(cut)} <= {i.spans for i in items}, cut
+
+
+def test_what_ends_statements_makes_no_other_ones_of_them():
+    source = "class A {\n  void F() {\n    if (b) {\n      end = mid - 1"  # with `};` behind it, an initialiser
+    assert items_text(source, analyze_code(source, "csharp")) == (
+        "definition: 'class A {'\n  definition: 'void F() {'\n    header: 'if (b) {'\nerror: 'end = mid - 1'"
+    )
 
 
 COMMENTS = {

@@ -81,6 +81,7 @@ class _Damage:
     Attributes:
         errors: ERROR nodes, outer before inner.
         missing: the nodes that lack a token.
+        short: whether the brackets behind a cut lack a token.
         wide: whether an ERROR node has too many children for a query.
         leaves: all leaves with the ids of their kinds.
         loose: leaves that would be a part of their parent's token, if that were not an ERROR node.
@@ -88,6 +89,7 @@ class _Damage:
 
     errors: list[Interval] = field(default_factory=list[Interval])
     missing: list[Interval] = field(default_factory=list[Interval])
+    short: bool = False
     wide: bool = False
     leaves: list[tuple[Interval, int]] = field(default_factory=list[tuple[Interval, int]])
     loose: set[Interval] = field(default_factory=set[Interval])
@@ -274,8 +276,11 @@ def _damage(tree: tree_sitter.Tree, language: Language, deadline: Deadline, cut:
                 if cut is None or span[0] < cut:
                     damage.errors.append(span)
                 damage.wide = damage.wide or node.child_count > MAX_ERROR_CHILDREN
-            elif node.is_missing and node.kind_id not in language.optional and (cut is None or span[0] <= cut):
-                damage.missing.append(around[-1][0])
+            elif node.is_missing and node.kind_id not in language.optional:
+                if cut is None or span[0] <= cut:
+                    damage.missing.append(around[-1][0])
+                else:
+                    damage.short = True
             if cursor.goto_first_child():
                 around.append((span, node.is_error))
                 continue
@@ -393,8 +398,10 @@ def _closed(
         ended = [closer + language.terminators.get(outer, b"") for closer, outer in zip(brackets, around, strict=False)]
         for closers in (brackets, ended) if ended != brackets else (brackets,):
             closed = before + b"".join(reversed(closers))
-            attempts.append(_attempt(source, lines, spans, cut, closed, language, deadline))
-            if not attempts[-1].damage.errors and not attempts[-1].damage.missing:
+            attempt = _attempt(source, lines, spans, cut, closed, language, deadline)
+            if closers is brackets or not attempt.damage.short:  # else what ends a statement made another one of it
+                attempts.append(attempt)
+            if not attempt.damage.errors and not attempt.damage.missing:
                 break
     return attempts
 

@@ -2,8 +2,9 @@
 
 A response without fences, or one that parses as a whole, is bare code when it looks like code and parses as such. A fenced
 block is code if its info string names a language, or if it has none and one of the languages takes it for code. What nobody named
-is in the language whose telltales it has most, unless another that is likely parses it with less damage. Everything else is
-prose: unknown languages, output, JSON, diffs, session transcripts (``>>>``), and blocks without content.
+is in the language whose telltales it has most, unless another that is likely parses it with less damage. Where there is damage, a
+sibling of the language (TypeScript for JavaScript) may have less. Everything else is prose: unknown languages, output, JSON,
+diffs, session transcripts (``>>>``), and blocks without content.
 """
 
 from __future__ import annotations
@@ -107,9 +108,7 @@ def _parse_fence(source: bytes, lines: Lines, fence: Fence, deadline: Deadline) 
     name = resolve_alias(fence.info)
     if name is None or _is_session(text, load(name)):
         return None
-    whole = text.decode("utf-8", "replace")
-    siblings = [sibling for sibling in map(load, load(name).siblings) if sibling.requires.search(whole)]
-    return _vote(source, lines, fence.spans, [load(name), *siblings], deadline)
+    return _vote(source, lines, fence.spans, load(name), deadline)
 
 
 def _likeliest(
@@ -121,17 +120,20 @@ def _likeliest(
     found = {language.name: sum(t.search(text) is not None for t in language.telltales) for language in candidates}
     likely = sorted((c for c in candidates if found[c.name]), key=lambda c: -found[c.name])[:_TRIED]
     likely = likely or [c for c in candidates if not c.parses_prose][:1]  # the first may be meant where nothing speaks for any
-    parses = [parse(source, lines, spans, language, deadline) for language in likely]
+    parses = [(found[language.name], _vote(source, lines, spans, language, deadline)) for language in likely]
     size = len(text.encode().strip())
-    return max(parses, key=lambda p: found[p.language.name] - _DAMAGE_WEIGHT * p.error_bytes / size, default=None)
+    _, best = max(parses, key=lambda p: p[0] - _DAMAGE_WEIGHT * p[1].error_bytes / size, default=(0, None))
+    return best
 
 
-def _vote(
-    source: bytes, lines: Lines, spans: tuple[ByteSpan, ...], candidates: list[Language], deadline: Deadline
-) -> Parsed | None:
-    """The parse with the fewest damaged bytes, earlier candidates first."""
-    parses = [parse(source, lines, spans, language, deadline) for language in candidates]
-    return min(parses, key=lambda p: p.error_bytes, default=None)
+def _vote(source: bytes, lines: Lines, spans: tuple[ByteSpan, ...], language: Language, deadline: Deadline) -> Parsed:
+    """The parse with the fewest damaged bytes: in a language, or where that has any, in one that it may be in truth."""
+    parses = [parse(source, lines, spans, language, deadline)]
+    if parses[0].error_bytes:
+        text = _content(source, spans).decode("utf-8", "replace")
+        siblings = [sibling for sibling in map(load, language.siblings) if sibling.requires.search(text)]
+        parses += [parse(source, lines, spans, sibling, deadline) for sibling in siblings]
+    return min(parses, key=lambda p: p.error_bytes)
 
 
 def _is_code(parsed: Parsed) -> bool:

@@ -89,7 +89,7 @@ class Language:
         kinds: per node kind id, the kind's name.
         leaf: per node kind id, NOT_CORE, INSIDE, ACCESS, CORE, NAME or WORD; long enough for the id of ERROR nodes.
         optional: kind ids of tokens whose absence is no damage.
-        siblings: names of languages that a fence of this language may hold in truth.
+        siblings: names of languages that what looks like this one, or is called so, may be in if it does not parse.
         first_line: what the first line of bare code looks like.
         telltales: what code of this language, and of few others, has in some line.
         requires: what code of this language has in any case.
