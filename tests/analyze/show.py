@@ -13,8 +13,10 @@ from pathlib import Path
 from textwrap import dedent
 
 from codeblock.analyze.analyze import analyze_code
+from codeblock.analyze.fixtures import cases
 from codeblock.spans import ByteSpan
 from codeblock.types import CODE_KINDS, Analysis, CodeItem, EdgeKind, ItemKind, SegmentKind
+from tests.analyze.corpora import sources
 
 STDLIB = Path(sysconfig.get_paths()["stdlib"])
 
@@ -106,6 +108,29 @@ def standard_library(count: int, seed: int = 0, most: int = 60_000) -> Iterator[
             count -= 1
             if not count:
                 return
+
+
+def functions(count: int, seed: int = 0) -> Iterator[str]:
+    """Some functions and classes of the top level of the standard library, chosen by a seed."""
+    for _, text in standard_library(-1, seed):
+        for node in ast.parse(text).body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                piece = ast.get_source_segment(text, node)
+                if piece and 300 < len(piece) < 4000:
+                    yield piece + "\n"
+                    count -= 1
+                    if not count:
+                        return
+
+
+def pieces(language: str, data: Path | None = None) -> list[str]:
+    """Sources of a language of some hundred bytes to some kilobytes: the cases of its fixtures, or the real code of a corpus."""
+    texts = [case.source for case in cases(language)]
+    if data is not None:
+        found = (entry for corpus in ("exercism", "neetcode", "mceval") for entry in sources(data, corpus))
+        texts = [text for name, text in found if name == language and 300 < len(text) < 4000]
+    random.Random(0).shuffle(texts)
+    return texts
 
 
 def whole_library() -> Iterator[tuple[Path, str]]:

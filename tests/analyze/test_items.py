@@ -1,6 +1,4 @@
-import ast
 import random
-import re
 from textwrap import dedent
 
 import pytest
@@ -9,7 +7,7 @@ from hypothesis import strategies as st
 
 from codeblock.analyze.analyze import analyze_code
 from codeblock.types import ItemKind
-from tests.analyze.show import check_analysis, closed, items_text, standard_library, text_of
+from tests.analyze.show import check_analysis, closed, items_text, standard_library
 
 CASES = {
     "a simple statement over several lines": ("x = foo(\n  a,\n  b)\n", r"simple: 'x = foo(\n  a,\n  b)'"),
@@ -260,27 +258,3 @@ def test_a_closed_item_parses():
             text = closed(source, analysis, index)
             parsed = analyze_code(text, "python")
             assert not [i for i in parsed.items if i.kind == ItemKind.ERROR], (path, item, text)
-
-
-def test_a_comment_in_the_code_changes_no_other_item():
-    for _, source in standard_library(10, seed=5, most=20_000):
-        plain = analyze_code(source, "python")
-        commented = re.sub(r"(?m)^(\s*)(return|if|for|def|class)\b", r"\1# note\n\1\2", source)
-        ast.parse(commented)
-        with_comments = analyze_code(commented, "python")
-        texts = [
-            [re.sub(r"\s|…", "", text_of(s, i)) for i in a.items if i.kind != ItemKind.COMMENT]
-            for s, a in ((source, plain), (commented, with_comments))
-        ]
-        for one, two in zip(*texts, strict=True):
-            assert one == two or "#note" in two  # a string that holds such a line
-
-
-def test_line_ends_do_not_matter():
-    for _, source in standard_library(10, seed=6, most=20_000):
-        windows = source.replace("\n", "\r\n")
-        one, two = analyze_code(source, "python"), analyze_code(windows, "python")
-        assert [(i.kind, i.parent, i.line, i.end_line) for i in one.items] == [
-            (i.kind, i.parent, i.line, i.end_line) for i in two.items
-        ]
-        assert one.edges == two.edges
