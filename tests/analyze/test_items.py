@@ -227,28 +227,6 @@ def test_any_text_tiles(source):
     check_analysis([source], analyze_code(source, "python"))
 
 
-def mutated(text: str, chance: random.Random) -> str:
-    """Real code with a few edits, as a window of at most 3,000 characters."""
-    start = chance.randrange(max(1, len(text) - 3000))
-    chars = list(text[start : start + 3000])
-    for _ in range(chance.randrange(1, 12)):
-        at = chance.randrange(len(chars) + 1)
-        chars[at : at + chance.choice((0, 0, 1, 1, 5))] = chance.choice(
-            ["", "(", ")", "'", '"""', "\n", ":", "x", "\0", "é", "{", "\\"]
-        )
-    return "".join(chars)
-
-
-def test_mutated_real_code_tiles_and_repeats_itself():
-    chance = random.Random(1)
-    for _, text in standard_library(40, seed=1):
-        for _ in range(3):
-            source = mutated(text, chance)
-            analysis = analyze_code(source, "python")
-            check_analysis([source], analysis)
-            assert analysis == analyze_code(source, "python")
-
-
 def test_a_closed_item_parses():
     for path, source in standard_library(12, seed=3, most=20_000):
         analysis = analyze_code(source, "python")
