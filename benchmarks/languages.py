@@ -3,8 +3,8 @@
     python benchmarks/languages.py DATA [--limit MB]
 
 DATA holds the folders `neetcode`, `exercism`, `mbxp`, `mceval`. Every source is parsed and analysed in one process, interleaved,
-three times; the best CPU time of each counts. Kept in cut-off code: of the items before the last line of 200 sources cut at a
-random byte, the share whose spans are those of the whole source, and the share of sources where all are.
+three times; the best CPU time of each counts. Kept in cut-off code: of the items of code before the last line of 200 sources cut
+at a random byte, the share whose kinds and spans are those of the whole source, and the share of sources where all are.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import tree_sitter
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
 from tests.analyze.corpora import CORPORA, sources
+from tests.analyze.show import kept_by_cuts
 
 from codeblock.analyze.analyze import analyze_code
 from codeblock.languages import load
@@ -74,10 +75,10 @@ def row(language: str, texts: list[str]) -> str:
         edges += len(analysis.edges)
         errors += sum(item.kind is ItemKind.ERROR for item in analysis.items)
     gc.enable()
-    kept, whole = cut_off(language, texts)
+    kept, before, whole, trials = kept_by_cuts(language, random.Random(1).sample(texts, min(CUTS, len(texts))))
     return (
         f"| {language} | {len(texts):,} | {size / 1e6:.2f} | {items:,} | {edges:,} | {errors / max(items, 1):.2%} "
-        f"| {kept:.1%} / {whole:.0%} | {size / seconds / 1e6:.2f} | {seconds / parse_seconds:.2f} |"
+        f"| {kept / max(before, 1):.1%} / {whole / max(trials, 1):.0%} | {size / seconds / 1e6:.2f} | {seconds / parse_seconds:.2f} |"
     )
 
 
@@ -85,23 +86,6 @@ def cpu(function: Callable[..., object], *arguments: object) -> float:
     start = time.process_time()
     function(*arguments)
     return time.process_time() - start
-
-
-def cut_off(language: str, texts: list[str]) -> tuple[float, float]:
-    """Share of items that a cut leaves as they are, and of cuts that leave all."""
-    luck = random.Random(1)
-    kept = total = whole = trials = 0
-    for text in luck.sample(texts, min(CUTS, len(texts))):
-        at = luck.randrange(1, max(len(text), 2))
-        line = text.rfind("\n", 0, at) + 1
-        before = {item.spans for item in analyze_code(text, language).items if item.spans[-1].end < len(text[:line].encode())}
-        after = {item.spans for item in analyze_code(text[:at], language).items}
-        if before:
-            kept += len(before & after)
-            total += len(before)
-            whole += before <= after
-            trials += 1
-    return kept / max(total, 1), whole / max(trials, 1)
 
 
 if __name__ == "__main__":

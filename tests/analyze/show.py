@@ -13,9 +13,13 @@ from pathlib import Path
 from textwrap import dedent
 
 from codeblock.analyze.analyze import analyze_code
+from codeblock.analyze.fixtures import cases
 from codeblock.spans import ByteSpan
 from codeblock.types import CODE_KINDS, Analysis, CodeItem, EdgeKind, ItemKind, SegmentKind
+from tests.analyze.corpora import sources
 
+SIGNS = [s.encode() for s in '( ) [ ] { } < > \' " ` \n \r \t \\ : ; , . = # // /* */ @ $ """ é 😀 \0 << -> => ?'.split(" ")]
+"""What breaks code, more often than other bytes do."""
 STDLIB = Path(sysconfig.get_paths()["stdlib"])
 
 
@@ -106,6 +110,58 @@ def standard_library(count: int, seed: int = 0, most: int = 60_000) -> Iterator[
             count -= 1
             if not count:
                 return
+
+
+def functions(count: int, seed: int = 0) -> Iterator[str]:
+    """Some functions and classes of the top level of the standard library, chosen by a seed."""
+    for _, text in standard_library(-1, seed):
+        for node in ast.parse(text).body:
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                piece = ast.get_source_segment(text, node)
+                if piece and 300 < len(piece) < 4000:
+                    yield piece + "\n"
+                    count -= 1
+                    if not count:
+                        return
+
+
+def pieces(language: str, data: Path | None = None) -> list[str]:
+    """Sources of a language of some hundred bytes to some kilobytes: the cases of its fixtures, or the real code of a corpus."""
+    texts = [case.source for case in cases(language)]
+    if data is not None:
+        found = (entry for corpus in ("exercism", "neetcode", "mceval") for entry in sources(data, corpus))
+        texts = [text for name, text in found if name == language and 300 < len(text) < 4000]
+    random.Random(0).shuffle(texts)
+    return texts
+
+
+def kept_by_cuts(language: str, texts: Sequence[str], seed: int = 1) -> tuple[int, int, int, int]:
+    """Of the code before the last line of sources, each cut at a random byte: items that stay what they are, items, sources of
+    which all items do, sources."""
+    luck = random.Random(seed)
+    kept = items = whole = trials = 0
+    for text in texts:
+        encoded = text.encode()
+        cut = encoded[: luck.randrange(1, max(len(encoded), 2))].decode(errors="ignore")
+        line = len(cut[: cut.rfind("\n") + 1].encode())
+        before = {
+            (i.kind, i.spans) for i in analyze_code(text, language).items if i.spans[-1].end <= line and i.kind in CODE_KINDS
+        }
+        after = analyze_code(cut, language)
+        check_analysis([cut], after)
+        if before:
+            same = len(before & {(i.kind, i.spans) for i in after.items})
+            kept, items, whole, trials = kept + same, items + len(before), whole + (same == len(before)), trials + 1
+    return kept, items, whole, trials
+
+
+def mutated(text: str, luck: random.Random, edits: int = 20) -> str:
+    """The text with some bytes replaced, taken out or put in; what then is no UTF-8 becomes the sign for that."""
+    found = bytearray(text.encode())
+    for _ in range(luck.randrange(1, edits + 1)):
+        at = luck.randrange(len(found) + 1)
+        found[at : at + luck.choice((0, 0, 1, 1, 5))] = luck.choice((b"", bytes([luck.randrange(256)]), luck.choice(SIGNS)))
+    return found.decode(errors="replace")
 
 
 def whole_library() -> Iterator[tuple[Path, str]]:

@@ -1,10 +1,11 @@
 import random
+from pathlib import Path
 
 import pytest
 
 from codeblock.analyze.analyze import analyze, analyze_code
-from codeblock.types import CODE_KINDS, ItemKind
-from tests.analyze.show import check_analysis, items_text, standard_library, text_of
+from codeblock.types import ItemKind
+from tests.analyze.show import check_analysis, functions, items_text, kept_by_cuts, pieces, standard_library, text_of
 
 CASES = {
     "in a call": ("x = 1\ny = f(a, [b", "simple: 'x = 1'\nerror: 'y = f(a, [b'"),
@@ -13,6 +14,15 @@ CASES = {
     "in a docstring": (
         'def f(a):\n    """Say\n\n    more, and (more',
         "definition: 'def f(a):'\n  error: '\"\"\"Say'\n  error: 'more, and (more'",
+    ),
+    "in a docstring with quotes": (
+        "def f(a):\n    \"\"\"Say 'a' and\n    'b",
+        "definition: 'def f(a):'\n  error: '\"\"\"Say \\'a\\' and'\n  error: \"'b\"",
+    ),
+    "in the first statement of a body": ("def f(a):\n    if s", "definition: 'def f(a):'\nerror: 'if s'"),
+    "in the first statement of an inner body": (
+        "if a:\n    for b in c:\n        d = (",
+        "header: 'if a:'\n  header: 'for b in c:'\n    error: 'd = ('",
     ),
     "in a dict over several lines": (
         "a = 1\nd = {\n  'a': [1,\n        2],\n  'b': (",
@@ -174,23 +184,27 @@ def test_comments_at_the_end_do_not_hide_what_is_open(name):
     assert [item.node for item in analysis.items if item.kind is ItemKind.ERROR] == []
 
 
-def test_a_truncated_program_keeps_the_items_before_the_last_line():
-    chance = random.Random(1)
-    kept = total = 0
-    for _, source in standard_library(40, seed=41, most=20_000):
-        whole = analyze_code(source, "python")
-        for _ in range(4):
-            at = chance.randrange(1, len(source))
-            cut = source[:at]
-            analysis = analyze_code(cut, "python")
-            check_analysis([cut], analysis)
-            ours = {(i.kind, i.spans) for i in analysis.items}
-            last_line = len(cut[: cut.rfind("\n") + 1].encode())
-            before = [i for i in whole.items if i.spans[-1].end <= last_line and i.kind in CODE_KINDS]
-            # a header whose body is cut off, and a suite on the header's line, may lose what follows; not their own place
-            total += len(before)
-            kept += sum((i.kind, i.spans) in ours for i in before)
-    assert kept / total >= 0.998
+GOALS = {"python": 0.998, "javascript": 0.99, "java": 0.995, "go": 0.99}
+"""Share of items that a cut leaves as they are."""
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize("language", GOALS)
+def test_cut_off_code_keeps_the_items_before_the_last_line(language: str, shared_data: Path) -> None:
+    kept, items, _, _ = kept_by_cuts(language, pieces(language, shared_data)[:800])
+    assert items > 2_000
+    assert kept / items >= GOALS[language]
+
+
+def test_cut_off_functions_keep_the_items_before_the_last_line() -> None:
+    kept, items, _, _ = kept_by_cuts("python", list(functions(400, seed=42)))
+    assert kept / items >= GOALS["python"]
+
+
+def test_a_truncated_program_keeps_the_items_before_the_last_line() -> None:
+    modules = [source for _, source in standard_library(40, seed=41, most=20_000)]
+    kept, items, _, _ = kept_by_cuts("python", modules * 4)
+    assert kept / items >= GOALS["python"]
 
 
 def test_nothing_unfinished_is_a_code_item():

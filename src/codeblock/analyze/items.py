@@ -190,6 +190,7 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
     inline_end = 0  # up to here lies a suite on its header's line
     inline: set[int] = set()  # regions with such a suite
     longer: set[int] = set()  # regions with another one
+    comments = {end: start for start, end, _ in parsed.nodes.get("comment", ())}
     unfinished: set[int] = set()  # statements that go on behind the cut: they were closed by us, not by themselves
     check_at = 0
 
@@ -246,7 +247,7 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
             if kind is not _COMMENT:
                 if fresh and in_body and owner != _NO_REGION and not inside:
                     open_header = beyond and kind is not _SIMPLE  # who knows where its suite would have stood
-                    if not open_header and _is_inline(parsed, kind, start, body_start, around[-1][0]):
+                    if not open_header and _is_inline(parsed, kind, start, body_start, around[-1][0], comments):
                         inline.add(owner)
                         inline_end, inside = around[-1][0], True
                     else:
@@ -289,12 +290,14 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
     return regions, orphans
 
 
-def _is_inline(parsed: Parsed, kind: ItemKind, offset: int, start: int, end: int) -> bool:
+def _is_inline(parsed: Parsed, kind: ItemKind, offset: int, start: int, end: int, comments: dict[int, int]) -> bool:
     """Whether a body whose first statement is at the offset stands on its header's line.
 
     A body that begins with a simple statement does so as a whole (``if x: y``, however long y is); one in brackets, or one that
-    is another compound statement (``else if``), may go on below.
+    is another compound statement (``else if``), may go on below. Comments at the end, by their ends, do not belong to it.
     """
+    while end in comments or (end > offset and parsed.source[end - 1] <= 0x20):
+        end = comments.get(end, end - 1)
     if (start < offset or kind is not _SIMPLE) and parsed.lines.of(offset) != parsed.lines.of(end - 1):
         return False
     spans = parsed.spans

@@ -130,7 +130,8 @@ def parse(source: bytes, lines: Lines, spans: Sequence[ByteSpan], language: Lang
     attempt = _attempt(source, lines, spans, None, b"", language, deadline)
     unfinished = bool(attempt.error_bytes) and _open_at(attempt.damage, source, spans[-1].end, language)[1] is not None
     if unfinished or (attempt.error_bytes and _damaged_at_end(attempt.damage, source, spans[-1].end, language)):
-        attempt = min((attempt, *_closed(attempt.damage, source, lines, spans, language, deadline)), key=lambda a: a.error_bytes)
+        closed = _closed(attempt.damage, source, lines, spans, language, deadline)
+        attempt = min((attempt, *closed), key=lambda a: (a.error_bytes, a.damage.bytes()))  # better behind the cut than before it
     damage, cut = attempt.damage, attempt.cut
     core, identifiers, behind, depth = _tokens(attempt.tree, language, damage.loose, deadline)
     unfit = damage.wide or depth > MAX_DEPTH
@@ -415,7 +416,7 @@ def _open_at(damage: _Damage, source: bytes, cut: int, language: Language) -> tu
         if end > cut:
             break
         if string is not None:  # whatever the parser took it for, it is text
-            if kind in language.string_end and (kind not in language.string_start or source[start:end] == string):
+            if kind in language.string_end and source[start:end] == string:
                 string = None
         elif kind in language.string_start:
             delimiter = source[start:end].lstrip(b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
