@@ -224,13 +224,13 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
             deadline.check()
         while around[-1][0] <= start:
             end, owner, in_body = around.pop()
-            fresh = False
-            if not in_body:
-                if at < end:
-                    give(owner, at, end)
-                    at = end
-                if regions[owner].kind is not _COMMENT:
-                    closed = owner
+            if not in_body and at < end:
+                give(owner, at, end)
+                at = end
+            if in_body:
+                fresh = False
+            elif regions[owner].kind is not _COMMENT:
+                closed, fresh = owner, False
         _, owner, in_body = around[-1]
         beyond = -minus_end > block_end
         end = block_end if beyond else -minus_end

@@ -26,7 +26,7 @@
 (for_statement ")" . (if_expression) @item.header)
 (while_statement ")" . (_) @item)
 (while_statement ")" . (if_expression) @item.header)
-(do_while_statement "do" . (_) @item)
+(do_while_statement "do" (_) @item . "while")
 (when_entry "->" . (_) @item)
 (if_expression condition: (_) @item.absorb)
 (if_expression (block) @item.absorb)
@@ -41,7 +41,7 @@
 (if_expression "else" . (_) @body)
 (for_statement ")" . (_) @body)
 (while_statement ")" . (_) @body)
-(do_while_statement "do" . (_) @body)
+(do_while_statement "do" (_) @body . "while")
 (when_entry "->" . (_) @body)
 
 ; ---- scopes
@@ -125,7 +125,7 @@
 (do_while_statement condition: (identifier) @verb)
 (for_statement ")" . (_) @flow.body)
 (while_statement ")" . (_) @flow.body)
-(do_while_statement "do" . (_) @flow.body)
+(do_while_statement "do" (_) @flow.body . "while")
 (try_expression) @flow.try
 (try_expression "try" . (block) @flow.trybody)
 (catch_block) @flow.handler
