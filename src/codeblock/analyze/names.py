@@ -24,7 +24,7 @@ _CHECK_EVERY = 1 << 12
 _USE, _DEFINE, _LOOP, _END = Op.USE, Op.DEFINE, Op.LOOP, Op.END
 _FN, _SEALED, _LAMBDA, _CLASS, _MEMBERS = ScopeKind.FN, ScopeKind.SEALED, ScopeKind.LAMBDA, ScopeKind.CLASS, ScopeKind.MEMBERS
 _SEALED_LAMBDA, _COMP, _BLOCK = ScopeKind.SEALED_LAMBDA, ScopeKind.COMP, ScopeKind.BLOCK
-_COPY, _MEMBER = Role.COPY, Role.MEMBER
+_COPY, _MEMBER, _LABEL = Role.COPY, Role.MEMBER, Rank.LABEL
 _ATTR, _DECLARE, _DEF, _GLOBAL, _HOIST = Role.ATTR, Role.DECLARE, Role.DEF, Role.GLOBAL, Role.HOIST
 _IGNORE, _LOCAL, _MUT, _OUTER, _READ = Role.IGNORE, Role.LOCAL, Role.MUT, Role.OUTER, Role.READ
 _MODULE, _RECEIVER, _REUSE, _SET, _VAR, _WITHIN = Role.MODULE, Role.RECEIVER, Role.REUSE, Role.SET, Role.VAR, Role.WITHIN
@@ -32,6 +32,7 @@ _NOT_CALL, _REDIRECT, _USED = ~Role.CALL, Role.GLOBAL | Role.NONLOCAL, Role.READ
 _LEFT = (Op.BRANCH, Op.SWITCH, Op.CASES)  # what a break with a label may leave, besides loops
 _LATE, _INIT, _STEP = -1, -2, -3  # among the operations, nodes that hold definitions back, or are parts of a loop's header
 _PARTS = {"flow.init": _INIT, "flow.step": _STEP}
+_NOT_DECLARED = Role.SET | Role.REUSE | Role.MUT
 _AT_ONCE, _UNDECLARED, _SKIPS = Role.WALRUS | Role.NOW, Role.SET | Role.DEL, Role.VAR | Role.WALRUS
 
 _Holder = tuple[int, list[tuple[int, int, int, bytes, int]]]
@@ -108,7 +109,7 @@ class ProgramBuilder:
         self._since: dict[tuple[int, bytes], int] = {}  # per name that a block declares, the first mention that may mean it
         self._hoisted: set[int] = set()  # mentions
         self._imported: set[int] = set()  # mentions
-        self._written: set[tuple[int, int]] = set()  # frames of functions, mentions
+        self._written: set[tuple[int, int]] = set()  # frames of functions, mentions that may be of variables around them
         self._assigned: dict[int, None] = {}  # mentions of what is assigned to without being declared
         # variables: parallel
         self._names: list[bytes] = []
@@ -160,7 +161,7 @@ class ProgramBuilder:
                 continue
             if not count % _CHECK_EVERY:
                 self._deadline.check()
-            if rank == Rank.LABEL:
+            if rank == _LABEL:
                 self._read_label(source, start, -minus_end, bool(stack) and stack[-1][4] in JUMPS)
                 continue
             node_end = -minus_end
@@ -441,7 +442,7 @@ class ProgramBuilder:
             frame.soon.append((position, (_DEFINE, item, mention, role)))
         if frame.loop >= 0:
             self._loop_mentions[frame.loop].add(mention)
-        if frame.index:
+        if frame.index and (role & _NOT_DECLARED or self._redirects):
             self._written.add((frame.index, mention))
         if role & _HOIST:
             self._hoisted.add(mention)
