@@ -22,12 +22,12 @@
 (lambda_literal (if_expression "else" . (if_expression (_) @item)))
 (block (if_expression "else" . (if_expression "else" . (if_expression) @item.header)))
 (block (if_expression "else" . (if_expression "else" . (if_expression (_) @item))))
-(for_statement ")" . (_) @item)
-(for_statement ")" . (if_expression) @item.header)
-(while_statement ")" . (_) @item)
-(while_statement ")" . (if_expression) @item.header)
-(do_while_statement "do" (_) @item . "while")
-(when_entry "->" . (_) @item)
+(for_statement ")" . (line_comment)* . (_) @item)
+(for_statement ")" . (line_comment)* . (if_expression) @item.header)
+(while_statement ")" . (line_comment)* . (_) @item)
+(while_statement ")" . (line_comment)* . (if_expression) @item.header)
+(do_while_statement "do" . (line_comment)* . (_) @item)
+(when_entry "->" . (line_comment)* . (_) @item)
 (if_expression condition: (_) @item.absorb)
 (if_expression (block) @item.absorb)
 (for_statement (block) @item.absorb)
@@ -37,12 +37,12 @@
 (lambda_literal (lambda_parameters) @item.absorb)
 [(block_comment) (line_comment)] @comment
 [(block) (class_body) (enum_class_body) (lambda_literal)] @body
-(if_expression ")" . (_) @body)
-(if_expression "else" . (_) @body)
-(for_statement ")" . (_) @body)
-(while_statement ")" . (_) @body)
-(do_while_statement "do" (_) @body . "while")
-(when_entry "->" . (_) @body)
+(if_expression ")" . (line_comment)* . (_) @body)
+(if_expression "else" . (line_comment)* . (_) @body)
+(for_statement ")" . (line_comment)* . (_) @body)
+(while_statement ")" . (line_comment)* . (_) @body)
+(do_while_statement "do" . (line_comment)* . (_) @body)
+(when_entry "->" . (line_comment)* . (_) @body)
 
 ; ---- scopes
 [(anonymous_function) (function_declaration) (getter) (lambda_literal) (secondary_constructor) (setter)] @scope.fn
@@ -111,8 +111,8 @@
 (annotated_lambda (lambda_literal) @flow.callback)
 (value_argument [(anonymous_function) (lambda_literal)] @flow.callback)
 [(if_expression) (when_expression)] @flow.branch
-(if_expression ")" . (_) @flow.alt)
-(if_expression "else" . (_) @flow.alt.total)
+(if_expression ")" . (line_comment)* . (_) @flow.alt)
+(if_expression "else" . (line_comment)* . (_) @flow.alt.total)
 (when_entry) @flow.alt
 (when_entry "else") @flow.alt.total
 ; what is behind it may jump
@@ -123,9 +123,9 @@
 (do_while_statement) @flow.do
 (while_statement condition: (identifier) @verb)
 (do_while_statement condition: (identifier) @verb)
-(for_statement ")" . (_) @flow.body)
-(while_statement ")" . (_) @flow.body)
-(do_while_statement "do" (_) @flow.body . "while")
+(for_statement ")" . (line_comment)* . (_) @flow.body)
+(while_statement ")" . (line_comment)* . (_) @flow.body)
+(do_while_statement "do" . (line_comment)* . (_) @flow.body)
 (try_expression) @flow.try
 (try_expression "try" . (block) @flow.trybody)
 (catch_block) @flow.handler
