@@ -10,6 +10,7 @@ that kills its child is run again row by row, so that exactly the rows that kill
 
 from __future__ import annotations
 
+import contextlib
 import json
 import logging
 import os
@@ -109,7 +110,8 @@ class Worker:
             self._closed = True
             nursery = self._nursery
         if nursery is not None and nursery.poll() is None:
-            os.killpg(nursery.pid, signal.SIGKILL)
+            with contextlib.suppress(ProcessLookupError):  # it may end by itself, and another thread may wait for it
+                os.killpg(nursery.pid, signal.SIGKILL)
             nursery.wait()
 
     def _run_alone(self, row: pa.Table) -> pa.Table:
