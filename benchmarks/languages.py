@@ -78,7 +78,8 @@ def row(language: str, texts: list[str]) -> str:
     kept, before, whole, trials = kept_by_cuts(language, random.Random(1).sample(texts, min(CUTS, len(texts))))
     return (
         f"| {language} | {len(texts):,} | {size / 1e6:.2f} | {items:,} | {edges:,} | {errors / max(items, 1):.2%} "
-        f"| {kept / max(before, 1):.1%} / {whole / max(trials, 1):.0%} | {size / seconds / 1e6:.2f} | {seconds / parse_seconds:.2f} |"
+        f"| {kept / max(before, 1):.1%} / {whole / max(trials, 1):.0%} "
+        f"| {size / seconds / 1e6:.2f} | {seconds / parse_seconds:.2f} |"
     )
 
 
