@@ -1,4 +1,13 @@
+import pytest
+
 from codeblock.analyze.analyze import analyze_code
+from codeblock.analyze.deadline import Deadline
+from codeblock.analyze.lines import Lines
+from codeblock.analyze.names import ProgramBuilder
+from codeblock.analyze.parse import parse
+from codeblock.errors import AnalysisTimeout
+from codeblock.languages import load
+from codeblock.spans import ByteSpan
 from tests.oracles.programs import program_of
 
 
@@ -9,6 +18,19 @@ def test_frames_hold_what_runs_at_once():
     program = scoped.program
     names = [{n.decode() for n, frame in zip(program.names, program.frame_of, strict=True) if frame == i} for i in range(3)]
     assert names == [{"a", "f"}, {"x", "b", "y", "C", "c", "g"}, {"self", "d"}]
+
+
+def test_the_deadline_ends_the_look_up_of_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    encoded = b"".join(b"a%d\n" % n for n in range(2_000))
+    span = ByteSpan(0, len(encoded))
+    builder = ProgramBuilder(Deadline(60))
+    builder.add(parse(encoded, Lines(encoded), (span,), load("python"), Deadline(60)), [(span, 0)])
+    looked_up: list[int] = []
+    monkeypatch.setattr(builder, "_resolve", lambda mention: looked_up.append(mention) or -1)
+    monkeypatch.setattr(builder, "_deadline", Deadline(0))
+    with pytest.raises(AnalysisTimeout):
+        builder.finish()
+    assert len(looked_up) < 1_000
 
 
 def edges_of(source: str, language: str) -> set[tuple[int, int, str, str]]:

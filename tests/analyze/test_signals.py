@@ -1,3 +1,5 @@
+import itertools
+
 import networkx as nx
 import pytest
 from hypothesis import given, settings
@@ -49,6 +51,59 @@ def test_large_graphs_multiply_what_reaches_and_is_reached(case):
         reach, bridge = signals(nodes, sorted(e for e in edges if nodes), Deadline(60))
     assert reach == [len(nx.descendants(graph, i)) / max(1, nodes - 1) for i in range(nodes)]
     assert bridge == normalised([float(len(nx.ancestors(graph, i)) * len(nx.descendants(graph, i))) for i in range(nodes)])
+
+
+def naive(nodes: int, edges: list[tuple[int, int]]) -> tuple[list[float], list[float], list[float]]:
+    """Reach, betweenness, and the product of what reaches and is reached, from distances and numbers of shortest paths."""
+    far = 10 * nodes + 1
+    neighbours = {(s, t) for s, t in edges if s != t}
+    distance = [[0 if s == t else 1 if (s, t) in neighbours else far for t in range(nodes)] for s in range(nodes)]
+    for k, s, t in itertools.product(range(nodes), repeat=3):
+        distance[s][t] = min(distance[s][t], distance[s][k] + distance[k][t])
+    paths = [[int(s == t) for t in range(nodes)] for s in range(nodes)]
+    for s in range(nodes):
+        for t in sorted(range(nodes), key=distance[s].__getitem__):
+            if 0 < distance[s][t] < far:
+                paths[s][t] = sum(
+                    paths[s][k] for k in range(nodes) if (k, t) in neighbours and distance[s][k] + 1 == distance[s][t]
+                )
+    reached = [sum(0 < d < far for d in distance[s]) for s in range(nodes)]
+    reaching = [sum(0 < distance[s][t] < far for s in range(nodes)) for t in range(nodes)]
+    between = [
+        sum(
+            paths[s][v] * paths[v][t] / paths[s][t]
+            for s, t in itertools.permutations(set(range(nodes)) - {v}, 2)
+            if distance[s][t] < far and distance[s][v] + distance[v][t] == distance[s][t]
+        )
+        for v in range(nodes)
+    ]
+    return [r / max(1, nodes - 1) for r in reached], between, [float(a * d) for a, d in zip(reaching, reached, strict=True)]
+
+
+@st.composite
+def circular(draw: st.DrawFn) -> tuple[int, list[tuple[int, int]]]:
+    """A graph with circles, and edges that come more than once."""
+    nodes = draw(st.integers(1, 12))
+    node = st.integers(0, nodes - 1)
+    circles = draw(st.lists(st.lists(node, min_size=1, max_size=5), max_size=3))
+    edges = [edge for circle in circles for edge in zip(circle, circle[1:] + circle[:1], strict=True)]
+    return nodes, sorted(edges + draw(st.lists(st.tuples(node, node), max_size=2 * nodes)))
+
+
+@settings(max_examples=200)
+@given(circular())
+def test_graphs_with_circles_agree_with_the_definitions(case: tuple[int, list[tuple[int, int]]]) -> None:
+    nodes, edges = case
+    expected, between, product = naive(nodes, edges)
+    reach, bridge = signals(nodes, edges, Deadline(60))
+    assert reach == expected
+    assert bridge == pytest.approx(normalised(between))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "EXACT_NODES", -1)
+        patch.setattr(module, "_COLUMNS", 5)
+        reach, bridge = signals(nodes, edges, Deadline(60))
+    assert reach == expected
+    assert bridge == normalised(product)
 
 
 @pytest.mark.parametrize("nodes", [400, 401])

@@ -19,6 +19,7 @@ from codeblock.spans import ByteSpan
 
 _LAST = 1 << 62  # behind every position
 _CHECK_EVERY = 1 << 12
+_CHECK_RESOLVED = 1 << 7  # names, each of which may lie in thousands of scopes
 
 # looking a member up costs ten times as much as a global name
 _USE, _DEFINE, _LOOP, _END = Op.USE, Op.DEFINE, Op.LOOP, Op.END
@@ -209,8 +210,11 @@ class ProgramBuilder:
                 self._public.add((0, name))
                 if self._frame_of[scope]:
                     self._hoisted.add(mention)  # assigned to in a function, for everybody to see
-        variables = [self._resolve(mention) for mention in range(len(self._places))]
-        self._deadline.check()
+        variables: list[int] = []
+        for mention in range(len(self._places)):
+            if not mention % _CHECK_RESOLVED:
+                self._deadline.check()
+            variables.append(self._resolve(mention))
         for index, mentioned in enumerate(self._loop_mentions):
             for variable in sorted({variables[mention] for mention in mentioned}):
                 loop = index if variable >= 0 else -1
