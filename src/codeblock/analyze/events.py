@@ -84,6 +84,8 @@ _RANKS = {
 _ROLES: dict[str, int] = {name.lower(): bit for name, bit in vars(Role).items() if isinstance(bit, int)}
 
 
+_NOWHERE = (ByteSpan(1 << 62, 1 << 62), -1)
+
 Event = tuple[int, int, int, int | str]
 """First byte, minus the end, rank, and what it is: the capture's name, or of a name its item."""
 
@@ -129,12 +131,13 @@ def read_events(parsed: Parsed, owners: Sequence[tuple[ByteSpan, int]]) -> Event
             nodes[start, -end, Rank.INNER_SCOPE] = "scope.lambda.sealed"
     ordered: list[Event] = [(start, minus_end, rank, name) for (start, minus_end, rank), name in nodes.items()]
     rank, ignore = Rank.NAME, Role.IGNORE
-    identifiers, at = parsed.identifiers, 0
-    for (first, last), item in owners:
-        at = bisect_left(identifiers, (first,), at)
-        behind = bisect_left(identifiers, (last,), at)
-        ordered += [(start, -end, rank, item) for start, end in identifiers[at:behind] if roles.get(start) != ignore]
-        at = behind
+    spans = iter(owners)
+    (first, last), item = next(spans, _NOWHERE)
+    for start, end in parsed.identifiers:
+        while last <= start:
+            (first, last), item = next(spans, _NOWHERE)
+        if first <= start and roles.get(start) != ignore:
+            ordered.append((start, -end, rank, item))
     ordered.sort()
     infinite = set(captures.get("flow.inf", ())).difference(captures.get("flow.callback", ()))  # its caller leaves that
     return Events(ordered, roles, members, dict(captures.get("delay", ())), infinite)
