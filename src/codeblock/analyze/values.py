@@ -129,6 +129,5 @@ def link(values: Values, uses: Sequence[Use], names: Sequence[bytes], frame_of: 
                     kind = _CLOSURE
                 edges.add((maker * width + item) * size + name + kind)
     deadline.check()
-    parts = [divmod(number, size) for number in sorted(edges)]
-    kinds = len(_KINDS)
-    return [_as_edge((ends // width, ends % width, texts[what // kinds], _KINDS[what % kinds])) for ends, what in parts]
+    kinds, both = len(_KINDS), width * size
+    return [_as_edge((n // both, n % both // size, texts[n % size // kinds], _KINDS[n % kinds])) for n in sorted(edges)]
