@@ -100,3 +100,33 @@ def test_a_response_may_be_too_large():
 def test_lone_surrogates_have_no_bytes():
     with pytest.raises(AnalysisError, match="no UTF-8 form: surrogates not allowed at character 2"):
         analyze(["ab\udc80"])
+
+
+EXPONENTIAL = """outer@ fo (i in a) {
+    if (i > 0) continue@outer
+   x = 3
+ \ufffd (i < 0) break@outer
+  :  1 -> y + 1
+        f(y)
+    }
+}
+f(z)
+return if (y > 0) y.   else if (y < 0) z
+   else 0
+
+package a.b
+import c.d.E as F
+typealias T = Map<String, Int>
+fun <T : Comparable<T>> T.max(x T): T \ufffd if (this > x) this else x
+
+val (p, _, q)\x20
+= f()
+for ((k, v) in g(p, q)) {
+    h(k, v)
+}
+"""  # minutes for the grammar
+
+
+def test_the_deadline_ends_a_short_parse_that_explodes():
+    with pytest.raises(AnalysisTimeout):
+        analyze([f"```kotlin\n{EXPONENTIAL}```\n"], seconds=0.3)

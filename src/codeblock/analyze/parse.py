@@ -29,7 +29,7 @@ _CALL = re.compile(rb"[\w$]+\s*\(")  # a name that is called, whose value is nob
 _CLAUSES = ("flow.alt", "flow.alt.total", "flow.handler", "flow.post", "flow.finally")  # what ends a run of statements
 _NAME = re.compile(rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*")
 _CHUNK = 1 << 16
-_SHORT = 1 << 13  # bytes that never take long to parse
+_SHORT = 1 << 13  # bytes that never take long to parse, in most grammars
 _CHECK_EVERY = 1 << 12  # leaves
 
 Interval = tuple[int, int]
@@ -195,7 +195,7 @@ def _parse_ranges(
         parser.included_ranges = [
             tree_sitter.Range(_point(lines, span.start), _point(lines, span.end), span.start, span.end) for span in spans
         ]
-    if spans[-1].end - spans[0].start < _SHORT:
+    if spans[-1].end - spans[0].start < _SHORT and not language.exponential:
         return parser.parse(source)
     try:
         return parser.parse(

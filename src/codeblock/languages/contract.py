@@ -25,12 +25,16 @@ class _Table(BaseModel):
 
 
 class Grammar(_Table):
-    """Where the Tree-sitter grammar comes from: a distribution, its tested version, a module, and a function in it."""
+    """Where the Tree-sitter grammar comes from: a distribution, its tested version, a module, and a function in it.
+
+    `exponential` says that damaged code may take it exponential time, so that even short code is parsed under the deadline.
+    """
 
     distribution: str
     version: str
     module: str
     function: str
+    exponential: bool = False
 
 
 class Detect(_Table):

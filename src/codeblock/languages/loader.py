@@ -85,6 +85,7 @@ class Language:
     Attributes:
         name: of the pack.
         grammar: the Tree-sitter language.
+        exponential: whether it may take exponential time.
         query: the captures of ``codeblock.scm``.
         kinds: per node kind id, the kind's name.
         leaf: per node kind id, NOT_CORE, INSIDE, ACCESS, CORE, NAME or WORD; long enough for the id of ERROR nodes.
@@ -112,6 +113,7 @@ class Language:
 
     name: str
     grammar: tree_sitter.Language
+    exponential: bool
     query: tree_sitter.Query
     kinds: tuple[str, ...]
     leaf: bytes
@@ -169,6 +171,7 @@ def load(name: str) -> Language:
     return Language(
         name=name,
         grammar=grammar,
+        exponential=pack.grammar.exponential,
         query=query,
         kinds=tuple(kind for _, kind in kinds),
         leaf=bytes(_leaf_class(kind, grammar.node_kind_is_named(i), pack.tokens) for i, kind in kinds).ljust(1 << 16, b"\0"),
