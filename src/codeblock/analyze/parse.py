@@ -19,7 +19,7 @@ from codeblock.errors import AnalysisTimeout
 from codeblock.languages.loader import ACCESS, CORE, INSIDE, NAME, WORD, Language
 from codeblock.spans import ByteSpan
 
-MAX_DEPTH = 10_000  # a query loses captures below a depth of 2 ** 16 without a word, and takes minutes to do so
+MAX_DEPTH = 4_000  # a query may take time quadratic in the depth, and below one of 2 ** 16 it loses captures without a word
 MAX_ERROR_CHILDREN = 5_000  # a query takes time quadratic in the children of one ERROR node
 _ITEM_CAPTURES = ("item", "comment")  # the beginnings of their names
 _NAME_CAPTURES = ("def", "call", "ignore", "within", "receiver")
