@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from codeblock.analyze.deadline import Deadline
+from codeblock.analyze.effects import find_effects
 from codeblock.analyze.events import CLAUSE_OF, LOOPS, OPENS, SCOPES, Rank, ScopeKind, read_events
 from codeblock.analyze.parse import Parsed
 from codeblock.analyze.program import JUMPS, Instruction, Loop, LoopKind, Op, Program, Role
@@ -221,8 +222,9 @@ class ProgramBuilder:
                 while loop >= 0 and variable not in self._loops[loop].variables:
                     self._loops[loop].variables[variable] = None
                     loop = self._loop_parents[loop]
-        used = ((self._frame_of[scope], variable) for (scope, _), variable in zip(self._places, variables, strict=True))
-        return Program(
+        users = [self._frame_of[scope] for scope, _ in self._places]
+        used = zip(users, variables, strict=True)
+        program = Program(
             tuple(frame.instructions for frame in self._frames),
             tuple(self._loops),
             variables,
@@ -231,61 +233,10 @@ class ProgramBuilder:
             frozenset(variables[mention] for mention in self._hoisted),
             frozenset(variables[mention] for mention in self._imported),
             frozenset(variable for frame, variable in used if variable >= 0 and self._variable_frames[variable] != frame),
-            self._effects(variables),
+            {},
         )
-
-    def _effects(self, variables: list[int]) -> dict[int, tuple[int, ...]]:
-        """The effects of functions, which are those of what they call, too; the loops that call them get to know them."""
-        changes: dict[int, set[int]] = {}  # per frame
-        for frame, mention in self._written:
-            variable = variables[mention]
-            if variable >= 0 and 0 <= self._variable_frames[variable] != frame:
-                changes.setdefault(frame, set()).add(variable)
-        if not changes:  # as in most programs
-            return {}
-        made: dict[int, list[int]] = {}  # per item, frames
-        for frame, item in enumerate(self._makers):
-            made.setdefault(item, []).append(frame)
-        holds: dict[int, set[int]] = {}  # per variable, frames
-        for frame in self._frames:
-            for op, item, mention, _ in frame.instructions:
-                if op == _DEFINE and item in made and variables[mention] >= 0:
-                    holds.setdefault(variables[mention], set()).update(f for f in made[item] if f != frame.index)
-        callers: dict[int, set[int]] = {}  # per frame
-        for (scope, _), variable in zip(self._places, variables, strict=True):
-            for frame in holds.get(variable, ()):
-                callers.setdefault(frame, set()).add(self._frame_of[scope])
-        pending = list(changes)
-        while pending:
-            frame = pending.pop()
-            for caller in callers.get(frame, ()):
-                self._deadline.check()
-                before = changes.setdefault(caller, set())
-                more = {variable for variable in changes[frame] if self._variable_frames[variable] != caller} - before
-                if more:
-                    before |= more
-                    pending.append(caller)
-        effects: dict[int, tuple[int, ...]] = {}
-        for variable, frames in holds.items():
-            self._deadline.check()
-            if changed := set[int]().union(*(changes.get(frame, ()) for frame in frames)):
-                effects[variable] = tuple(sorted(changed))
-        self._tell_loops(effects, variables)
-        return effects
-
-    def _tell_loops(self, effects: dict[int, tuple[int, ...]], variables: list[int]) -> None:
-        """Give the effects of the functions that a loop uses to the loop."""
-        for frame in self._frames:
-            around: list[int] = []
-            for op, argument, mention, _ in frame.instructions:
-                if op == _LOOP:
-                    around.append(argument)
-                elif op == _END and argument == _LOOP:
-                    around.pop()
-                elif op == _USE and around and variables[mention] in effects:
-                    self._deadline.check()
-                    for loop in around:
-                        self._loops[loop].effects.update(dict.fromkeys(effects[variables[mention]]))
+        effects = find_effects(program, self._written, self._makers, users, self._deadline)
+        return replace(program, effects=effects) if effects else program
 
     def _leave(self, node: _Node, frame: _Frame) -> tuple[_Frame, int]:
         """End a node; return the frame and scope around it."""
