@@ -238,7 +238,7 @@ class DataFlow:
             self._run_elsewhere(effects)
         mark, trace = len(self._here.undo), len(self._here.trace)
         entry = _Loop(op, self._here.alive, mark, trace, self._program.loops[index])
-        entry.seen_breaks = entry.seen_turns = entry.seen_steps = trace
+        entry.seen_breaks = entry.seen_steps = trace
         self._open.append(entry)
         if self._here.alive:
             for variable in entry.loop.variables:

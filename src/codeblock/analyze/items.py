@@ -195,9 +195,10 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
     check_at = 0
 
     def give(region: int, start: int, end: int) -> None:
+        pieces = regions[region].pieces if region != _NO_REGION else orphans
         # no white space around it, no separator
         if end - start > 2 and source[start] > 0x20 and source[start + 1] > 0x20 and source[end - 1] > 0x20:
-            (regions[region].pieces if region != _NO_REGION else orphans).append((start, end))
+            pieces.append((start, end))
             return
         piece = source[start:end]
         text = piece.strip()
@@ -208,12 +209,11 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
         end = start + len(text)
         if closed != _NO_REGION and text[:1] in separators and (len(text) == 1 or text[1] <= 0x20):
             if len(text) > 1:  # a closing bracket, say, which is not part of the item that ended
-                (regions[region].pieces if region != _NO_REGION else orphans).append((end - len(text[1:].lstrip()), end))
+                pieces.append((end - len(text[1:].lstrip()), end))
                 end = start + 1
-            region = closed
-            if regions[region].pieces and regions[region].pieces[-1][1] == start:
-                start = regions[region].pieces.pop()[0]
-        pieces = regions[region].pieces if region != _NO_REGION else orphans
+            pieces = regions[closed].pieces
+            if pieces and pieces[-1][1] == start:
+                start = pieces.pop()[0]
         if pieces and pieces[-1][1] == begin:  # what comes after an item goes on where that ends
             start = pieces.pop()[0]
         pieces.append((start, end))

@@ -1,8 +1,8 @@
 """One code block through Tree-sitter, to plain offsets.
 
 The block is parsed in place: the parser sees the whole response with the block's spans as its included ranges, so every offset
-    is one of the response. Code that stops in the middle is closed before it is parsed for good: its last, partial line is cut
-    off and the brackets and strings that are open there are closed. Nothing of Tree-sitter leaves this module.
+is one of the response. Code that stops in the middle is closed before it is parsed for good: its last, partial line is cut off
+and the brackets and strings that are open there are closed. Nothing of Tree-sitter leaves this module.
 """
 
 from __future__ import annotations
@@ -310,7 +310,7 @@ def _captures(
         if name.startswith(_ITEM_CAPTURES):
             nodes[name] = [(node.start_byte, node.end_byte, kinds[node.kind_id]) for node in captured]
         elif name.startswith(_NAME_CAPTURES):
-            names.setdefault(name, []).extend([node.start_byte for node in captured])
+            names[name] = [node.start_byte for node in captured]
         elif name == "verb":
             for node in captured:
                 what = language.verbs.get(source[node.start_byte : node.end_byte])
@@ -320,7 +320,7 @@ def _captures(
             for start, end in [node.byte_range for node in captured]:
                 base = _BASE.search(source, start, end)
                 if base and not _CALL.match(source, base.start()):
-                    names.setdefault(name, []).append(base.start())
+                    names.setdefault("mut", []).append(base.start())
         elif name == "object":
             for start, end in [node.byte_range for node in captured]:
                 member = _MEMBER.match(source, end)
