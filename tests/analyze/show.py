@@ -13,7 +13,11 @@ from pathlib import Path
 from textwrap import dedent
 
 from codeblock.analyze.analyze import analyze_code
+from codeblock.analyze.deadline import Deadline
 from codeblock.analyze.fixtures import cases
+from codeblock.analyze.lines import Lines
+from codeblock.analyze.parse import Parsed, parse
+from codeblock.languages import Language
 from codeblock.spans import ByteSpan
 from codeblock.types import CODE_KINDS, Analysis, CodeItem, EdgeKind, ItemKind, SegmentKind
 from tests.analyze.corpora import sources
@@ -179,6 +183,12 @@ def whole_library() -> Iterator[tuple[Path, str]]:
             continue
         if text:
             yield path.relative_to(STDLIB), text
+
+
+def parsed(source: str, language: Language) -> Parsed:
+    """A source that is one block."""
+    encoded = source.encode()
+    return parse(encoded, Lines(encoded), (ByteSpan(0, len(encoded)),), language, Deadline(60))
 
 
 def closed(source: str, analysis: Analysis, index: int) -> str:

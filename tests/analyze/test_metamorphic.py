@@ -13,13 +13,9 @@ from typing import Any
 import pytest
 
 from codeblock.analyze.analyze import analyze_code
-from codeblock.analyze.deadline import Deadline
-from codeblock.analyze.lines import Lines
-from codeblock.analyze.parse import parse
 from codeblock.languages import languages, load
-from codeblock.spans import ByteSpan
 from codeblock.types import Analysis, ItemKind
-from tests.analyze.show import functions, pieces, standard_library, text_of
+from tests.analyze.show import functions, parsed, pieces, standard_library, text_of
 
 LANGUAGES = [name for name in languages() if name != "php-html"]  # outside of whose tags a comment is text
 
@@ -59,10 +55,8 @@ def commented(source: str, analysis: Analysis, comment: str) -> str:
 def appended(source: str, language: str) -> str:
     """The source, and once more with all its variables renamed."""
     encoded = source.encode()
-    span = ByteSpan(0, len(encoded))
-    parsed = parse(encoded, Lines(encoded), (span,), load(language), Deadline(60))
     parts, at = [], 0
-    for _, end in parsed.identifiers:
+    for _, end in parsed(source, load(language)).identifiers:
         parts += [encoded[at:end], b"_too"]
         at = end
     return source + "\n" + (b"".join(parts) + encoded[at:]).decode()

@@ -2,13 +2,12 @@ import pytest
 
 from codeblock.analyze.analyze import analyze_code
 from codeblock.analyze.deadline import Deadline
-from codeblock.analyze.lines import Lines
 from codeblock.analyze.names import ProgramBuilder
-from codeblock.analyze.parse import parse
 from codeblock.errors import AnalysisTimeout
 from codeblock.languages import load
 from codeblock.spans import ByteSpan
-from tests.oracles.programs import program_of
+from tests.analyze.show import parsed
+from tests.oracles.scoped import program_of
 
 
 def test_frames_hold_what_runs_at_once():
@@ -21,10 +20,9 @@ def test_frames_hold_what_runs_at_once():
 
 
 def test_the_deadline_ends_the_look_up_of_names(monkeypatch: pytest.MonkeyPatch) -> None:
-    encoded = b"".join(b"a%d\n" % n for n in range(2_000))
-    span = ByteSpan(0, len(encoded))
+    source = "".join(f"a{n}\n" for n in range(2_000))
     builder = ProgramBuilder(Deadline(60))
-    builder.add(parse(encoded, Lines(encoded), (span,), load("python"), Deadline(60)), [(span, 0)])
+    builder.add(parsed(source, load("python")), [(ByteSpan(0, len(source)), 0)])
     looked_up: list[int] = []
     monkeypatch.setattr(builder, "_resolve", lambda mention: looked_up.append(mention) or -1)
     monkeypatch.setattr(builder, "_deadline", Deadline(0))

@@ -9,19 +9,17 @@ from codeblock.analyze.dataflow import DataFlow
 from codeblock.analyze.deadline import Deadline
 from codeblock.analyze.events import read_events
 from codeblock.analyze.items import build_items
-from codeblock.analyze.lines import Lines
 from codeblock.analyze.names import ProgramBuilder
-from codeblock.analyze.parse import Parsed, parse
+from codeblock.analyze.parse import Parsed
 from codeblock.analyze.program import Op, Role
 from codeblock.languages import Language, load
 from codeblock.spans import ByteSpan
+from tests.analyze import show
 
 
 def parsed(source: str, query: str, **changes: Any) -> Parsed:
     language = load("python")
-    language = replace(language, query=tree_sitter.Query(language.grammar, query), **changes)
-    encoded = source.encode()
-    return parse(encoded, Lines(encoded), (ByteSpan(0, len(encoded)),), language, Deadline(60))
+    return show.parsed(source, replace(language, query=tree_sitter.Query(language.grammar, query), **changes))
 
 
 def test_a_run_is_what_stands_behind_a_token_up_to_a_clause() -> None:
@@ -235,10 +233,10 @@ def test_a_function_sees_the_members_of_the_class_that_it_is_within() -> None:
 
 
 def test_the_absence_of_an_optional_token_is_no_damage() -> None:
-    source, language = b"cout << x << y;\nf();\n", load("cpp")
+    language = load("cpp")
 
     def damage(language: Language) -> int:
-        return parse(source, Lines(source), (ByteSpan(0, len(source)),), language, Deadline(60)).error_bytes
+        return show.parsed("cout << x << y;\nf();\n", language).error_bytes
 
     assert language.optional == {language.grammar.id_for_node_kind("...", False)}
     assert damage(language) == 0

@@ -11,12 +11,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from codeblock.analyze.deadline import Deadline
-from codeblock.analyze.lines import Lines
 from codeblock.analyze.names import ProgramBuilder
-from codeblock.analyze.parse import parse
 from codeblock.analyze.program import Op, Role
 from codeblock.languages import load
 from codeblock.spans import ByteSpan
+from tests.analyze.show import parsed
 from tests.oracles.espree import ask
 from tests.oracles.outcome import Difference, Outcome, main
 from tests.oracles.spans import offsets
@@ -46,10 +45,8 @@ class _Places(ProgramBuilder):
 
 def variables(text: str, language: str) -> dict[int, int]:
     """The variable of every name by its first byte, -1 for what the program does not define."""
-    source, deadline = text.encode(), Deadline(60)
-    parsed = parse(source, Lines(source), (ByteSpan(0, len(source)),), load(language), deadline)
-    builder = _Places(deadline)
-    builder.add(parsed, [(ByteSpan(start, end), start) for start, end in parsed.identifiers])
+    block, builder = parsed(text, load(language)), _Places(Deadline(60))
+    builder.add(block, [(ByteSpan(start, end), start) for start, end in block.identifiers])
     program = builder.finish()
     found = {at: program.variable_of[mention] for at, mention in builder.declared.items()}
     for frame in program.frames:

@@ -6,16 +6,14 @@ and the shared data. Node finds the parser through NODE_PATH (``npm install espr
 
 from __future__ import annotations
 
-import json
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from tests.oracles.outcome import Outcome, main
+from tests.oracles.program import Answer, answers
 from tests.oracles.spans import COUNTED, SyntaxTree, compare, offsets
 
 _PROGRAM = Path(__file__).with_name("espree.cjs")
@@ -32,29 +30,22 @@ def missing() -> str | None:
     return None
 
 
-def ask(texts: Sequence[str]) -> list[dict[str, Any] | None]:
+def ask(texts: Sequence[str]) -> list[Answer | None]:
     """What ESLint's libraries say of sources; None where they do not parse."""
     if absent := missing():
         raise SystemExit(absent)
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [Path(folder, f"{number}.js") for number in range(len(texts))]
-        for path, text in zip(paths, texts, strict=True):
-            path.write_bytes(text.encode())
-        names = "".join(f"{path}\n" for path in paths)
-        run = subprocess.run(["node", str(_PROGRAM)], input=names.encode(), stdout=subprocess.PIPE, check=True)
-    answers = map(json.loads, run.stdout.decode().splitlines())
-    return [None if "errors" in answer else answer for _, answer in zip(texts, answers, strict=True)]
+    return answers(["node", str(_PROGRAM)], texts, "{}.js")
 
 
 def compare_all(texts: Sequence[str]) -> list[Outcome | None]:
     """Compare each source; None where it does not parse."""
-    answers = zip(texts, ask(texts), strict=True)
     return [
-        answer if answer is None else compare(text, "javascript", _tree(text, answer), _SEPARATORS) for text, answer in answers
+        answer if answer is None else compare(text, "javascript", _tree(text, answer), _SEPARATORS)
+        for text, answer in zip(texts, ask(texts), strict=True)
     ]
 
 
-def _tree(text: str, answer: dict[str, Any]) -> SyntaxTree:
+def _tree(text: str, answer: Answer) -> SyntaxTree:
     at = offsets(text)
     return SyntaxTree(
         [(kind, at[start], at[end]) for kind, start, end in answer["nodes"]],

@@ -6,18 +6,16 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 from tests.oracles.outcome import Outcome, main
+from tests.oracles.program import Answer, answers
 from tests.oracles.spans import COUNTED, SyntaxTree, compare, offsets
 
 _SPANS = Path(__file__).with_name("Spans.java")
@@ -44,19 +42,11 @@ def trees(texts: Sequence[str]) -> list[SyntaxTree | None]:
     """The compiler's trees; None where it finds errors."""
     if absent := missing():
         raise SystemExit(absent)
-    with tempfile.TemporaryDirectory() as folder:
-        paths = [Path(folder, f"A{number}.java") for number in range(len(texts))]
-        for path, text in zip(paths, texts, strict=True):
-            path.write_bytes(text.encode())
-        names = "".join(f"{path}\n" for path in paths)
-        run = subprocess.run([java() or "", str(_SPANS)], input=names.encode(), stdout=subprocess.PIPE, check=True)
-    lines = run.stdout.decode().splitlines()
-    return [_tree(text, json.loads(line)) for text, line in zip(texts, lines, strict=True)]
+    found = zip(texts, answers([java() or "", str(_SPANS)], texts, "A{}.java"), strict=True)
+    return [answer if answer is None else _tree(text, answer) for text, answer in found]
 
 
-def _tree(text: str, found: dict[str, Any]) -> SyntaxTree | None:
-    if "errors" in found:
-        return None
+def _tree(text: str, found: Answer) -> SyntaxTree:
     source, at = text.encode(), offsets(text)
     nodes = [
         # of `finally` the tree has the block only

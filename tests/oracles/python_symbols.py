@@ -10,7 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 
 from codeblock.analyze.events import ScopeKind
-from tests.oracles.programs import program_of
+from tests.oracles.scoped import program_of
 from tests.oracles.tally import Tally, main
 
 KINDS = {

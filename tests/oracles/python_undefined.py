@@ -15,7 +15,7 @@ from pyflakes import messages
 from pyflakes.checker import Checker, builtin_vars
 
 from codeblock.analyze.program import Op
-from tests.oracles.programs import program_of
+from tests.oracles.scoped import program_of
 from tests.oracles.tally import Tally, main
 
 KNOWN = builtin_vars | {"__name__", "__doc__", "__path__", "__module__", "__qualname__", "__package__", "__spec__", "__class__"}

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from codeblock.analyze.deadline import Deadline
 from codeblock.analyze.events import SCOPES, read_events
 from codeblock.analyze.items import build_items
-from codeblock.analyze.lines import Lines
 from codeblock.analyze.names import ProgramBuilder
-from codeblock.analyze.parse import parse
 from codeblock.analyze.program import Program
 from codeblock.languages import load
-from codeblock.spans import ByteSpan
 from codeblock.types import CODE_KINDS, CodeItem
+from tests.analyze.show import parsed
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,16 +32,14 @@ class Scoped:
 
 
 def program_of(source: str) -> Scoped:
-    encoded = source.encode()
     deadline = Deadline(60)
-    lines = Lines(encoded)
-    parsed = parse(encoded, lines, (ByteSpan(0, len(encoded)),), load("python"), deadline)
-    items = build_items(parsed, 0, 0, deadline)
+    block = parsed(source, load("python"))
+    items = build_items(block, 0, 0, deadline)
     owners = sorted((s, i) for i, item in enumerate(items) if item.kind in CODE_KINDS for s in item.spans)
     builder = ProgramBuilder(deadline)
-    builder.add(parsed, owners)
+    builder.add(block, owners)
     declared = [frozenset(name.decode() for name in names) for names in builder._declared]  # what is bound is not yet all of use
     program = builder.finish()
-    begins = [lines.of(start) for start, _, _, what in read_events(parsed, owners).ordered if what in SCOPES]
+    begins = [block.lines.of(start) for start, _, _, what in read_events(block, owners).ordered if what in SCOPES]
     scopes = list(zip(builder._kinds, [0, *begins], declared, strict=True))
     return Scoped(items, program, builder._places, scopes)
