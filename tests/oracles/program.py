@@ -15,7 +15,7 @@ Answer = dict[str, Any]
 def answers(command: Sequence[str], texts: Sequence[str], name: str) -> list[Answer | None]:
     """What a program says of sources; None where it finds errors.
 
-    It reads the names of files, a line each, and answers each with a line of JSON: an object, with ``errors`` where there are any.
+    It reads the names of files, a line each, and answers each with a line of JSON: an object, with ``errors`` if there are any.
 
     Args:
         command: runs it.
