@@ -26,7 +26,7 @@ from codeblock.analyze.deadline import Deadline
 from codeblock.analyze.items import build_items
 from codeblock.analyze.lines import Lines
 from codeblock.analyze.names import ProgramBuilder
-from codeblock.analyze.parse import parse
+from codeblock.analyze.parse import Parsed, attempt, read
 from codeblock.analyze.signals import signals
 from codeblock.languages import load
 from codeblock.spans import ByteSpan
@@ -42,7 +42,7 @@ def main() -> None:
     arguments.add_argument("--limit", type=float, default=8.0, help="megabytes to read")
     arguments.add_argument("--pieces", action="store_true", help="top-level functions and classes, not files")
     options = arguments.parse_args()
-    sources = list(read(options.directory, int(options.limit * 1e6), options.pieces))
+    sources = list(sources_below(options.directory, int(options.limit * 1e6), options.pieces))
     size = sum(len(s.encode()) for s in sources)
     load("python")
     gc.disable()
@@ -66,7 +66,7 @@ def main() -> None:
         print(f"  {name:20} {seconds / parse_seconds:6.2f}")
 
 
-def read(directory: Path, limit: int, pieces: bool) -> list[str]:
+def sources_below(directory: Path, limit: int, pieces: bool) -> list[str]:
     """Sources below the directory in a fixed order, up to so many bytes."""
     sources: list[str] = []
     total = 0
@@ -91,6 +91,10 @@ def is_definition(node: ast.AST) -> bool:
     return isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
 
 
+def parse(source: bytes, deadline: Deadline) -> Parsed:
+    return read(attempt(source, Lines(source), (ByteSpan(0, len(source)),), load("python"), deadline), deadline)
+
+
 def timed(function: Callable[[], T]) -> tuple[float, T]:
     start = time.process_time()
     result = function()
@@ -106,7 +110,7 @@ def measure(source: str) -> list[float]:
     whole, _ = timed(lambda: analyze_code(source, "python"))
     if not encoded:
         return [pure, 0.0, 0.0, 0.0, 0.0, 0.0, whole]
-    parsing, parsed = timed(lambda: parse(encoded, Lines(encoded), (ByteSpan(0, len(encoded)),), language, deadline))
+    parsing, parsed = timed(lambda: parse(encoded, deadline))
     building, items = timed(lambda: build_items(parsed, 0, 0, deadline))
     owners = sorted((span, i) for i, item in enumerate(items) if item.kind in CODE_KINDS for span in item.spans)
 

@@ -16,7 +16,7 @@ from codeblock.analyze.analyze import analyze_code
 from codeblock.analyze.deadline import Deadline
 from codeblock.analyze.fixtures import cases
 from codeblock.analyze.lines import Lines
-from codeblock.analyze.parse import Parsed, parse
+from codeblock.analyze.parse import Parsed, attempt, read
 from codeblock.languages import Language
 from codeblock.spans import ByteSpan
 from codeblock.types import CODE_KINDS, Analysis, CodeItem, EdgeKind, ItemKind, SegmentKind
@@ -188,7 +188,8 @@ def whole_library() -> Iterator[tuple[Path, str]]:
 def parsed(source: str, language: Language) -> Parsed:
     """A source that is one block."""
     encoded = source.encode()
-    return parse(encoded, Lines(encoded), (ByteSpan(0, len(encoded)),), language, Deadline(60))
+    deadline = Deadline(60)
+    return read(attempt(encoded, Lines(encoded), (ByteSpan(0, len(encoded)),), language, deadline), deadline)
 
 
 def closed(source: str, analysis: Analysis, index: int) -> str:

@@ -4,6 +4,7 @@ import random
 
 import pytest
 
+from codeblock.analyze import parse
 from codeblock.analyze.analyze import analyze, analyze_code
 from codeblock.analyze.values import MIN_EDGE_LIMIT
 from codeblock.errors import AnalysisError, AnalysisTimeout, ResponseTooLarge
@@ -86,9 +87,11 @@ def test_the_deadline_ends_the_work(name):
         analyze_code(CASES[name] * 3, "python", seconds=0.001)
 
 
-def test_loading_the_packs_does_not_count():
+def test_loading_and_compiling_a_pack_does_not_count(monkeypatch: pytest.MonkeyPatch):
     load.cache_clear()
-    assert analyze(["x = 1\n"], seconds=0.1).items
+    monkeypatch.setattr(parse, "_compiled", {})
+    assert analyze(["```swift\nlet x = 1\n```\n"], seconds=0.1).items  # its query takes 0.4 s
+    assert [name for name, _ in parse._compiled] == ["swift"]
 
 
 def test_a_response_may_be_too_large():

@@ -3,8 +3,6 @@
 from dataclasses import replace
 from typing import Any
 
-import tree_sitter
-
 from codeblock.analyze.dataflow import DataFlow
 from codeblock.analyze.deadline import Deadline
 from codeblock.analyze.events import read_events
@@ -18,8 +16,7 @@ from tests.analyze import show
 
 
 def parsed(source: str, query: str, **changes: Any) -> Parsed:
-    language = load("python")
-    return show.parsed(source, replace(language, query=tree_sitter.Query(language.grammar, query), **changes))
+    return show.parsed(source, replace(load("python"), query=query, **changes))
 
 
 def test_a_run_is_what_stands_behind_a_token_up_to_a_clause() -> None:

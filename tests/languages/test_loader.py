@@ -1,11 +1,12 @@
 import importlib
 import re
+from pathlib import Path
 
 import pytest
 import tree_sitter
 
 from codeblock.errors import MissingExtraError, UsageError
-from codeblock.languages import fingerprint, load, loader, resolve_alias
+from codeblock.languages import fingerprint, load, load_all, loader, resolve_alias
 
 
 def test_a_pack_is_loaded_once():
@@ -15,6 +16,24 @@ def test_a_pack_is_loaded_once():
 def test_unknown_pack():
     with pytest.raises(UsageError, match=r"no language pack 'pyhton'; did you mean 'python'\? \(known: python, "):
         load("pyhton")
+
+
+def test_a_faulty_query_of_ones_own_shows_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    own = tmp_path / "mine"
+    own.mkdir()
+    (own / "language.toml").write_text('base = "python"\nname = "mine"\naliases = ["mine"]\nendings = [".mine"]\n')
+    (own / "codeblock.scm").write_text("(no_such_node) @item\n")
+    monkeypatch.setenv(loader.EXTRA, str(tmp_path))
+    caches = [loader.languages, loader._folders, loader._aliases]
+    for cached in caches:
+        cached.cache_clear()
+    try:
+        with pytest.raises(UsageError, match=r"'mine' is faulty: run `codeblock languages check mine` \(.*no_such_node"):
+            load_all()
+    finally:
+        monkeypatch.delenv(loader.EXTRA)
+        for cached in caches:
+            cached.cache_clear()
 
 
 def test_missing_grammar_names_its_distribution(monkeypatch):

@@ -9,11 +9,11 @@ from codeblock.analyze.deadline import Deadline
 from codeblock.analyze.items import build_items
 from codeblock.analyze.lines import Lines
 from codeblock.analyze.names import ProgramBuilder
-from codeblock.analyze.parse import Parsed, parse
+from codeblock.analyze.parse import Parsed, attempt, read
 from codeblock.analyze.segment import Block, segment
 from codeblock.analyze.signals import signals
 from codeblock.errors import AnalysisError, ResponseTooLarge
-from codeblock.languages import languages, load
+from codeblock.languages import load, load_all
 from codeblock.spans import ByteSpan
 from codeblock.types import CODE_KINDS, Analysis, CodeItem, Edge, Segment, SegmentKind
 
@@ -36,8 +36,7 @@ def analyze(responses: Sequence[str], *, seconds: float = 2.0, max_bytes: int = 
         AnalysisTimeout: it took longer than `seconds`.
         AnalysisError: a response holds lone surrogates, which have no UTF-8 form.
     """
-    for name in languages():  # once, which takes longer than most analyses, and is no part of this one
-        load(name)
+    load_all()  # once, and no part of this analysis
     deadline = Deadline(seconds)
     collected = _Collected(deadline)
     for index, text in enumerate(responses):
@@ -65,7 +64,7 @@ def analyze_code(source: str, language: str, *, seconds: float = 60.0) -> Analys
     collected = _Collected(deadline)
     if encoded:
         span = ByteSpan(0, len(encoded))
-        parsed = parse(encoded, Lines(encoded), (span,), pack, deadline)
+        parsed = read(attempt(encoded, Lines(encoded), (span,), pack, deadline), deadline)
         collected.add([Block(Segment(0, SegmentKind.CODE, language, (span,)), parsed)])
     return collected.analysis()
 

@@ -16,7 +16,7 @@ import tree_sitter
 from codeblock.analyze.deadline import Deadline
 from codeblock.analyze.lines import Lines
 from codeblock.errors import AnalysisTimeout
-from codeblock.languages.loader import ACCESS, CORE, INSIDE, NAME, WORD, Language
+from codeblock.languages.loader import ACCESS, CORE, INSIDE, NAME, WORD, Language, compile_query
 from codeblock.spans import ByteSpan
 
 MAX_DEPTH = 4_000  # a query may take time quadratic in the depth, and below one of 2 ** 16 it loses captures without a word
@@ -31,6 +31,8 @@ _NAME = re.compile(rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*")
 _CHUNK = 1 << 16
 _SHORT = 1 << 13  # bytes that never take long to parse, in most grammars
 _CHECK_EVERY = 1 << 12  # leaves
+
+_compiled: dict[tuple[str, str], tree_sitter.Query] = {}  # by the names and queries of languages
 
 Interval = tuple[int, int]
 Captured = tuple[int, int, str]
@@ -55,7 +57,6 @@ class Parsed:
         cut: where the code was closed, if it was: what follows was not parsed, and nodes that end there may have been closed by
             us.
         error_bytes: bytes of damaged code, plus one for each missing token.
-        unfinished: whether a string is open at the end.
     """
 
     source: bytes
@@ -71,7 +72,6 @@ class Parsed:
     captures: dict[str, list[Interval]]
     cut: int | None
     error_bytes: int
-    unfinished: bool
 
 
 @dataclass(slots=True)
@@ -105,7 +105,7 @@ class _Damage:
 
 
 @dataclass(frozen=True, slots=True)
-class _Attempt:
+class _Tree:
     """One parse of the block: what was parsed, up to where it is the response's own text, and how it went."""
 
     tree: tree_sitter.Tree
@@ -114,8 +114,34 @@ class _Attempt:
     error_bytes: int
 
 
-def parse(source: bytes, lines: Lines, spans: Sequence[ByteSpan], language: Language, deadline: Deadline) -> Parsed:
-    """Parse one code block of a response.
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """A code block parsed as code of one language, whose tree `read` reads off.
+
+    Attributes:
+        source: the whole response.
+        lines: of the response.
+        spans: the block's content.
+        language: that it was parsed as.
+        best: the parse with the least damage.
+        unfinished: whether a string is open at the end.
+    """
+
+    source: bytes
+    lines: Lines
+    spans: tuple[ByteSpan, ...]
+    language: Language
+    best: _Tree
+    unfinished: bool
+
+    @property
+    def error_bytes(self) -> int:
+        """Bytes of damaged code, plus one for each missing token."""
+        return self.best.error_bytes
+
+
+def attempt(source: bytes, lines: Lines, spans: Sequence[ByteSpan], language: Language, deadline: Deadline) -> Attempt:
+    """Parse one code block of a response, closed where it stops in the middle.
 
     Args:
         source: the whole response in UTF-8.
@@ -127,15 +153,26 @@ def parse(source: bytes, lines: Lines, spans: Sequence[ByteSpan], language: Lang
     Raises:
         AnalysisTimeout: the deadline passed.
     """
-    attempt = _attempt(source, lines, spans, None, b"", language, deadline)
-    unfinished = bool(attempt.error_bytes) and _open_at(attempt.damage, source, spans[-1].end, language)[1] is not None
-    if unfinished or (attempt.error_bytes and _damaged_at_end(attempt.damage, source, spans[-1].end, language)):
-        closed = _closed(attempt.damage, source, lines, spans, language, deadline)
-        attempt = min((attempt, *closed), key=lambda a: (a.error_bytes, a.damage.bytes()))  # better behind the cut than before it
-    damage, cut = attempt.damage, attempt.cut
-    core, identifiers, behind, depth = _tokens(attempt.tree, language, damage.loose, deadline)
+    best = _parse_up_to(None, b"", source, lines, spans, language, deadline)
+    unfinished = bool(best.error_bytes) and _open_at(best.damage, source, spans[-1].end, language)[1] is not None
+    if unfinished or (best.error_bytes and _damaged_at_end(best.damage, source, spans[-1].end, language)):
+        closed = _closed(best.damage, source, lines, spans, language, deadline)
+        best = min((best, *closed), key=lambda tree: (tree.error_bytes, tree.damage.bytes()))  # better behind the cut than before
+    return Attempt(source, lines, tuple(spans), language, best, unfinished)
+
+
+def read(attempt: Attempt, deadline: Deadline) -> Parsed:
+    """Read the tree of a code block off.
+
+    Raises:
+        AnalysisTimeout: the deadline passed.
+        UsageError: the language's query is faulty.
+    """
+    source, language, tree = attempt.source, attempt.language, attempt.best
+    damage, cut = tree.damage, tree.cut
+    core, identifiers, behind, depth = _tokens(tree.tree, language, damage.loose, deadline)
     unfit = damage.wide or depth > MAX_DEPTH
-    nodes, names, captures = ({}, {}, {}) if unfit else _captures(attempt.tree, source, language, cut, deadline)
+    nodes, names, captures = ({}, {}, {}) if unfit else _captures(tree.tree, source, language, cut, deadline)
     # behind a sign stand members, but also the names of functions (`def self.f`)
     named = {start for name, starts in names.items() if ".outer" in name for start in starts}
     found = [span for span in behind if span[0] in named]
@@ -145,8 +182,8 @@ def parse(source: bytes, lines: Lines, spans: Sequence[ByteSpan], language: Lang
         identifiers = sorted(identifiers + found)
     return Parsed(
         source,
-        lines,
-        tuple(spans),
+        attempt.lines,
+        attempt.spans,
         language,
         _before(core, cut),
         _before(identifiers, cut),
@@ -157,25 +194,24 @@ def parse(source: bytes, lines: Lines, spans: Sequence[ByteSpan], language: Lang
         captures,
         cut,
         attempt.error_bytes,
-        unfinished,
     )
 
 
-def _attempt(
+def _parse_up_to(
+    cut: int | None,
+    closers: bytes,
     source: bytes,
     lines: Lines,
     spans: Sequence[ByteSpan],
-    cut: int | None,
-    closers: bytes,
     language: Language,
     deadline: Deadline,
-) -> _Attempt:
+) -> _Tree:
     """Parse the spans up to `cut`, with `closers` appended there; what is cut off counts as damaged."""
     end = spans[-1].end
     if cut is None:
         tree = _parse_ranges(source, lines, spans, language, deadline)
         damage = _damage(tree, language, deadline)
-        return _Attempt(tree, damage, None, damage.bytes())
+        return _Tree(tree, damage, None, damage.bytes())
     kept = [ByteSpan(s.start, min(s.end, cut)) for s in spans if s.start < cut]
     if kept[-1].end == cut:
         kept[-1] = ByteSpan(kept[-1].start, cut + len(closers))
@@ -183,7 +219,7 @@ def _attempt(
         kept.append(ByteSpan(cut, cut + len(closers)))
     tree = _parse_ranges(source[:cut] + closers, lines, kept, language, deadline)
     damage = _damage(tree, language, deadline, cut)
-    return _Attempt(tree, damage, cut, damage.bytes() + len(source[cut:end].strip()))
+    return _Tree(tree, damage, cut, damage.bytes() + len(source[cut:end].strip()))
 
 
 def _parse_ranges(
@@ -304,7 +340,7 @@ def _captures(
     names: dict[str, list[int]] = {}
     captures: dict[str, list[Interval]] = {}
     runs: dict[str, list[tree_sitter.Node]] = {}
-    for name, captured in tree_sitter.QueryCursor(language.query).captures(tree.root_node).items():
+    for name, captured in tree_sitter.QueryCursor(_query(language, deadline)).captures(tree.root_node).items():
         if cut is not None:
             captured = [node for node in captured if node.start_byte < cut]
         if name.startswith(_ITEM_CAPTURES):
@@ -337,6 +373,15 @@ def _captures(
     for name, captured in runs.items():
         captures.setdefault(name, []).extend(_runs(captured, clauses, deadline))
     return nodes, names, captures
+
+
+def _query(language: Language, deadline: Deadline) -> tree_sitter.Query:
+    """The language's query, compiled when it is first needed, which is no part of the sample's work."""
+    key = language.name, language.query
+    if key not in _compiled:
+        with deadline.paused():
+            _compiled[key] = compile_query(language)
+    return _compiled[key]
 
 
 def _said(what: str, word: Interval, parent: Interval) -> Interval:
@@ -386,10 +431,10 @@ def _damaged_at_end(damage: _Damage, source: bytes, end: int, language: Language
 
 def _closed(
     damage: _Damage, source: bytes, lines: Lines, spans: Sequence[ByteSpan], language: Language, deadline: Deadline
-) -> list[_Attempt]:
+) -> list[_Tree]:
     """Parse the block again with its open brackets and strings closed: as it is, and without its last line."""
     end = len(source[: spans[-1].end].rstrip())
-    attempts: list[_Attempt] = []
+    trees: list[_Tree] = []
     for cut in (end, source.rfind(b"\n", 0, end) + 1):
         brackets, string = _open_at(damage, source, cut, language)
         before = string or (b"\n" if _comment_at(damage, source, cut, language) else b"")
@@ -399,12 +444,12 @@ def _closed(
         ended = [closer + language.terminators.get(outer, b"") for closer, outer in zip(brackets, around, strict=False)]
         for closers in (brackets, ended) if ended != brackets else (brackets,):
             closed = before + b"".join(reversed(closers))
-            attempt = _attempt(source, lines, spans, cut, closed, language, deadline)
-            if closers is brackets or not attempt.damage.short:  # else what ends a statement made another one of it
-                attempts.append(attempt)
-            if not attempt.damage.errors and not attempt.damage.missing:
+            tree = _parse_up_to(cut, closed, source, lines, spans, language, deadline)
+            if closers is brackets or not tree.damage.short:  # else what ends a statement made another one of it
+                trees.append(tree)
+            if not tree.damage.errors and not tree.damage.missing:
                 break
-    return attempts
+    return trees
 
 
 def _open_at(damage: _Damage, source: bytes, cut: int, language: Language) -> tuple[list[bytes], bytes | None]:

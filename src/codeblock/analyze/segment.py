@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from codeblock.analyze.deadline import Deadline
 from codeblock.analyze.fences import Fence, scan
 from codeblock.analyze.lines import Lines
-from codeblock.analyze.parse import Parsed, parse
+from codeblock.analyze.parse import Attempt, Parsed, attempt, read
 from codeblock.languages import Language, languages, load, resolve_alias
 from codeblock.spans import ByteSpan
 from codeblock.types import Segment, SegmentKind
@@ -91,7 +91,7 @@ def _bare(source: bytes, lines: Lines, clean: bool, deadline: Deadline) -> Parse
     candidates = [load(name) for name in languages()]
     candidates = [c for c in candidates if c.first_line.match(first_line) and not first_line.startswith(c.prompts)]
     best = _likeliest(source, lines, (span,), candidates, deadline)
-    return best if best is not None and _is_code(best) and not (clean and best.error_bytes) else None
+    return None if best is None or (clean and best.error_bytes) else _as_code(best, deadline)
 
 
 def _parse_fence(source: bytes, lines: Lines, fence: Fence, deadline: Deadline) -> Parsed | None:
@@ -104,42 +104,44 @@ def _parse_fence(source: bytes, lines: Lines, fence: Fence, deadline: Deadline) 
         if any(_is_session(text, language) for language in candidates):
             return None
         best = _likeliest(source, lines, fence.spans, candidates, deadline)
-        return best if best is not None and _is_code(best) else None
+        return None if best is None else _as_code(best, deadline)
     name = resolve_alias(fence.info)
     if name is None or _is_session(text, load(name)):
         return None
-    return _vote(source, lines, fence.spans, load(name), deadline)
+    return read(_vote(source, lines, fence.spans, load(name), deadline), deadline)
 
 
 def _likeliest(
     source: bytes, lines: Lines, spans: tuple[ByteSpan, ...], candidates: list[Language], deadline: Deadline
-) -> Parsed | None:
+) -> Attempt | None:
     """The parse in the language that a text most likely is in, of those that it has telltales of."""
     text = _content(source, spans).decode("utf-8", "replace")
     candidates = [c for c in candidates if c.requires.search(text)]
     found = {language.name: sum(t.search(text) is not None for t in language.telltales) for language in candidates}
     likely = sorted((c for c in candidates if found[c.name]), key=lambda c: -found[c.name])[:_TRIED]
     likely = likely or [c for c in candidates if not c.parses_prose][:1]  # the first may be meant where nothing speaks for any
-    parses = [(found[language.name], _vote(source, lines, spans, language, deadline)) for language in likely]
+    attempts = [(found[language.name], _vote(source, lines, spans, language, deadline)) for language in likely]
     size = len(text.encode().strip())
-    _, best = max(parses, key=lambda p: p[0] - _DAMAGE_WEIGHT * p[1].error_bytes / size, default=(0, None))
+    _, best = max(attempts, key=lambda a: a[0] - _DAMAGE_WEIGHT * a[1].error_bytes / size, default=(0, None))
     return best
 
 
-def _vote(source: bytes, lines: Lines, spans: tuple[ByteSpan, ...], language: Language, deadline: Deadline) -> Parsed:
+def _vote(source: bytes, lines: Lines, spans: tuple[ByteSpan, ...], language: Language, deadline: Deadline) -> Attempt:
     """The parse with the fewest damaged bytes: in a language, or where that has any, in one that it may be in truth."""
-    parses = [parse(source, lines, spans, language, deadline)]
-    if parses[0].error_bytes:
+    attempts = [attempt(source, lines, spans, language, deadline)]
+    if attempts[0].error_bytes:
         text = _content(source, spans).decode("utf-8", "replace")
         siblings = [sibling for sibling in map(load, language.siblings) if sibling.requires.search(text)]
-        parses += [parse(source, lines, spans, sibling, deadline) for sibling in siblings]
-    return min(parses, key=lambda p: p.error_bytes)
+        attempts += [attempt(source, lines, spans, sibling, deadline) for sibling in siblings]
+    return min(attempts, key=lambda a: a.error_bytes)
 
 
-def _is_code(parsed: Parsed) -> bool:
-    """Whether a text that nobody called code is code."""
-    size = len(_content(parsed.source, parsed.spans).strip())
-    return not _EVIDENCE.isdisjoint({*parsed.names, *parsed.captures}) and parsed.error_bytes <= _MAX_DAMAGE * size
+def _as_code(best: Attempt, deadline: Deadline) -> Parsed | None:
+    """What a text that nobody called code says, if it is code."""
+    if best.error_bytes > _MAX_DAMAGE * len(_content(best.source, best.spans).strip()):
+        return None
+    parsed = read(best, deadline)
+    return None if _EVIDENCE.isdisjoint({*parsed.names, *parsed.captures}) else parsed
 
 
 def _is_session(text: bytes, language: Language) -> bool:
@@ -156,8 +158,8 @@ def _finished(source: bytes, lines: Lines, info: str, spans: tuple[ByteSpan, ...
         text = _content(source, spans)
         if not any(text.count(delimiter) % 2 for delimiter in language.multiline):
             return True
-        return not parse(source, lines, spans, language, deadline).unfinished
-    return not parse(source, lines, spans, language, deadline).error_bytes
+        return not attempt(source, lines, spans, language, deadline).unfinished
+    return not attempt(source, lines, spans, language, deadline).error_bytes
 
 
 def _content(source: bytes, spans: tuple[ByteSpan, ...]) -> bytes:

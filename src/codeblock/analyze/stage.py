@@ -12,7 +12,7 @@ import pyarrow as pa
 from codeblock import schemas
 from codeblock.analyze.analyze import analyze
 from codeblock.errors import AnalysisError, AnalysisTimeout, ResponseTooLarge
-from codeblock.languages import fingerprint, languages, load
+from codeblock.languages import fingerprint, load_all
 
 VERSION = 4
 """Of the code in `codeblock.analyze`; counted up with every change of its results."""
@@ -47,9 +47,8 @@ class AnalyzeStage:
         }
 
     def setup(self) -> None:
-        """Load the grammars and compile their queries."""
-        for language in languages():
-            load(language)
+        """Load the language packs."""
+        load_all()
 
     def __call__(self, batch: pa.Table) -> pa.Table:
         """Analyse a batch; the result of a row depends on nothing but its messages."""

@@ -76,14 +76,14 @@ def _describe() -> list[dict[str, Any]]:
     """One object per pack."""
     from importlib import metadata
 
+    from codeblock.languages import compile_query, load
     from codeblock.languages import languages as packs
-    from codeblock.languages import load
     from codeblock.languages.loader import tables
 
     rows: list[dict[str, Any]] = []
     for name in packs():
-        pack, query = tables(name), load(name).query
-        captures = {query.capture_name(number).split(".")[0] for number in range(query.capture_count)}
+        pack, captured = tables(name), compile_query(load(name))
+        captures = {captured.capture_name(number).split(".")[0] for number in range(captured.capture_count)}
         capabilities = {
             "items": "item" in captures,
             "names": {"def", "scope"} <= captures,

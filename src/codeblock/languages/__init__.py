@@ -1,5 +1,14 @@
 """Language packs: data, and the one loader that reads them."""
 
-from codeblock.languages.loader import Language, fingerprint, language_of_file, languages, load, resolve_alias
+from codeblock.languages.loader import (
+    Language,
+    compile_query,
+    fingerprint,
+    language_of_file,
+    languages,
+    load,
+    load_all,
+    resolve_alias,
+)
 
-__all__ = ["Language", "fingerprint", "language_of_file", "languages", "load", "resolve_alias"]
+__all__ = ["Language", "compile_query", "fingerprint", "language_of_file", "languages", "load", "load_all", "resolve_alias"]

@@ -86,7 +86,7 @@ class Language:
         name: of the pack.
         grammar: the Tree-sitter language.
         exponential: whether it may take exponential time.
-        query: the captures of ``codeblock.scm``.
+        query: the text of its captures.
         kinds: per node kind id, the kind's name.
         leaf: per node kind id, NOT_CORE, INSIDE, ACCESS, CORE, NAME or WORD; long enough for the id of ERROR nodes.
         optional: kind ids of tokens whose absence is no damage.
@@ -114,7 +114,7 @@ class Language:
     name: str
     grammar: tree_sitter.Language
     exponential: bool
-    query: tree_sitter.Query
+    query: str
     kinds: tuple[str, ...]
     leaf: bytes
     optional: frozenset[int]
@@ -158,10 +158,6 @@ def load(name: str) -> Language:
         grammar = _grammar(pack)
     except ModuleNotFoundError:
         raise MissingExtraError(pack.grammar.distribution, None, f"analysing {name}") from None
-    try:
-        query = tree_sitter.Query(grammar, "\n".join(text for _, text in _queries(name)))
-    except tree_sitter.QueryError as error:
-        raise UsageError(f"language pack {name!r} is faulty: run `codeblock languages check {name}` ({error})") from None
     closing = pack.closing
     kinds = [(i, grammar.node_kind_for_id(i) or "") for i in range(grammar.node_kind_count)]
 
@@ -172,7 +168,7 @@ def load(name: str) -> Language:
         name=name,
         grammar=grammar,
         exponential=pack.grammar.exponential,
-        query=query,
+        query="\n".join(text for _, text in _queries(name)),
         kinds=tuple(kind for _, kind in kinds),
         leaf=bytes(_leaf_class(kind, grammar.node_kind_is_named(i), pack.tokens) for i, kind in kinds).ljust(1 << 16, b"\0"),
         optional=ids(pack.tokens.optional),
@@ -197,6 +193,33 @@ def load(name: str) -> Language:
         comment=pack.comment,
         preamble=pack.preamble,
     )
+
+
+def load_all() -> None:
+    """Load every pack, and compile the queries of one's own, so that their faults show before any work is done.
+
+    Raises:
+        UsageError: a pack is faulty.
+        MissingExtraError: a grammar is not installed.
+    """
+    shipped = {folder.name for folder in resources.files("codeblock.languages").iterdir()}
+    for name in languages():
+        language = load(name)
+        if name not in shipped:
+            compile_query(language)
+
+
+def compile_query(language: Language) -> tree_sitter.Query:
+    """Compile the query of a language, which takes up to half a second.
+
+    Raises:
+        UsageError: it is faulty.
+    """
+    try:
+        return tree_sitter.Query(language.grammar, language.query)
+    except tree_sitter.QueryError as error:
+        name = language.name
+        raise UsageError(f"language pack {name!r} is faulty: run `codeblock languages check {name}` ({error})") from None
 
 
 @cache
