@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Final
 
 from codeblock.analyze.parse import Interval, Parsed
 from codeblock.analyze.program import JUMPS, LoopKind, Op, Role
@@ -14,13 +15,29 @@ from codeblock.spans import ByteSpan
 class ScopeKind:
     """Who sees the names of a scope."""
 
-    ROOT, FN, SEALED, LAMBDA, SEALED_LAMBDA, CLASS, MEMBERS, COMP, BLOCK = range(9)
+    ROOT: Final = 0
+    FN: Final = 1
+    SEALED: Final = 2
+    LAMBDA: Final = 3
+    SEALED_LAMBDA: Final = 4
+    CLASS: Final = 5
+    MEMBERS: Final = 6
+    COMP: Final = 7
+    BLOCK: Final = 8
 
 
 class Rank:
     """Kinds of events; also the order, outermost first, of nodes with the same interval."""
 
-    CLAUSE, CONSTRUCT, JUMP, OUTER, SCOPE, INNER_SCOPE, LATE, LABEL, NAME = range(9)
+    CLAUSE: Final = 0
+    CONSTRUCT: Final = 1
+    JUMP: Final = 2
+    OUTER: Final = 3
+    SCOPE: Final = 4
+    INNER_SCOPE: Final = 5
+    LATE: Final = 6
+    LABEL: Final = 7
+    NAME: Final = 8
 
 
 OPENS = {  # where several claim a node, the first counts

@@ -194,7 +194,8 @@ class _Scanner:
         at = bisect_left(candidates, number)
         if at == len(candidates):
             return False
-        text = self._source[slice(*self._lines[candidates[at]])].strip()
+        start, end = self._lines[candidates[at]]
+        text = self._source[start:end].strip()
         return len(text) >= len(fence) and not text.strip(fence[:1])
 
     def _is_closing(self, place: _Place, end: int, fence: bytes) -> bool:

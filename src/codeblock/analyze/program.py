@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import IntEnum, auto
+from typing import Final
 
 
 class Op:
@@ -19,27 +20,27 @@ class Op:
     Here and below plain integers, not enumerations: those cost a call for each hash, and flags a microsecond for each test.
     """
 
-    USE = 0
-    DEFINE = 1
-    BLOCK = 2  # a new code block of the program begins
-    BODY = 3  # of a loop
-    BRANCH = 4  # argument: its label
-    SWITCH = 5  # likewise
-    CASES = 6  # likewise
-    LOOP = 7  # argument: index in `Program.loops`
-    TRY = 8
-    WITH = 9
-    ALTERNATIVE = 10  # argument: 1 if it is taken when no other is
-    TRY_BODY = 11
-    HANDLER = 12
-    FINALLY = 13
-    ELSE = 14
-    RETURN = 15
-    RAISE = 16
-    BREAK = 17  # argument: the label of what it leaves
-    CONTINUE = 18  # argument: the label of the loop
-    STEP = 19  # what a loop does behind its body begins
-    END = 20  # of what began last and has not ended; argument: which
+    USE: Final = 0
+    DEFINE: Final = 1
+    BLOCK: Final = 2  # a new code block of the program begins
+    BODY: Final = 3  # of a loop
+    BRANCH: Final = 4  # argument: its label
+    SWITCH: Final = 5  # likewise
+    CASES: Final = 6  # likewise
+    LOOP: Final = 7  # argument: index in `Program.loops`
+    TRY: Final = 8
+    WITH: Final = 9
+    ALTERNATIVE: Final = 10  # argument: 1 if it is taken when no other is
+    TRY_BODY: Final = 11
+    HANDLER: Final = 12
+    FINALLY: Final = 13
+    ELSE: Final = 14
+    RETURN: Final = 15
+    RAISE: Final = 16
+    BREAK: Final = 17  # argument: the label of what it leaves
+    CONTINUE: Final = 18  # argument: the label of the loop
+    STEP: Final = 19  # what a loop does behind its body begins
+    END: Final = 20  # of what began last and has not ended; argument: which
 
 
 Instruction = tuple[int, int, int, int]
@@ -49,29 +50,29 @@ JUMPS = frozenset({Op.RETURN, Op.RAISE, Op.BREAK, Op.CONTINUE})
 class Role:
     """What the captures say of an identifier, as bits."""
 
-    DEF = 1 << 0
-    OUTER = 1 << 1
-    VAR = 1 << 2
-    HOIST = 1 << 3
-    SET = 1 << 4
-    READ = 1 << 5
-    DECLARE = 1 << 6
-    WALRUS = 1 << 7
-    NOW = 1 << 8
-    DEL = 1 << 9
-    GLOBAL = 1 << 10
-    NONLOCAL = 1 << 11
-    MUT = 1 << 12
-    CALL = 1 << 13
-    IGNORE = 1 << 14
-    ATTR = 1 << 15  # a member of a class, reached through a receiver
-    REUSE = 1 << 16
-    LOCAL = 1 << 17
-    WITHIN = 1 << 18
-    COPY = 1 << 19
-    MEMBER = 1 << 20
-    MODULE = 1 << 21
-    RECEIVER = 1 << 22  # of a member: it is one if what stands before it is the receiver of the function around
+    DEF: Final = 1 << 0
+    OUTER: Final = 1 << 1
+    VAR: Final = 1 << 2
+    HOIST: Final = 1 << 3
+    SET: Final = 1 << 4
+    READ: Final = 1 << 5
+    DECLARE: Final = 1 << 6
+    WALRUS: Final = 1 << 7
+    NOW: Final = 1 << 8
+    DEL: Final = 1 << 9
+    GLOBAL: Final = 1 << 10
+    NONLOCAL: Final = 1 << 11
+    MUT: Final = 1 << 12
+    CALL: Final = 1 << 13
+    IGNORE: Final = 1 << 14
+    ATTR: Final = 1 << 15  # a member of a class, reached through a receiver
+    REUSE: Final = 1 << 16
+    LOCAL: Final = 1 << 17
+    WITHIN: Final = 1 << 18
+    COPY: Final = 1 << 19
+    MEMBER: Final = 1 << 20
+    MODULE: Final = 1 << 21
+    RECEIVER: Final = 1 << 22  # of a member: it is one if what stands before it is the receiver of the function around
 
 
 class LoopKind(IntEnum):
