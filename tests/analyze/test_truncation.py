@@ -63,6 +63,66 @@ def test_a_statement_whose_body_stops_is_as_good_as_a_header(name):
     assert items_text(source, analyze_code(source, "javascript")) == expected
 
 
+WORDS = {
+    "ruby": (
+        """
+class A
+  def f(xs)
+    while xs.any? do
+      x = if xs.one? then 1
+          else 2
+          end
+      puts(x) if x > 1
+      xs.each do |y|
+        unless y
+          g(y)
+          h([""",
+        """
+definition: 'class A'
+  definition: 'def f(xs)'
+    header: 'while xs.any? do'
+      simple: 'x ='
+        inline: 'if xs.one? then 1…end'
+          header: 'else'
+            simple: '2'
+      simple: 'puts(x) if x > 1'
+      simple: 'xs.each do |y|'
+        header: 'unless y'
+          simple: 'g(y)'
+          error: 'h(['""",
+    ),
+    "bash": (
+        """
+for x in "$@"; do
+  if [ -f "$x" ]; then
+    case $x in
+      a)
+        f "$x"
+        ;;
+      b)
+        while g; do
+          h
+          i $(""",
+        """
+header: 'for x in "$@"; do'
+  header: 'if [ -f "$x" ]; then'
+    header: 'case $x in'
+      header: 'a)…;;'
+        simple: 'f "$x"'
+      header: 'b)'
+        header: 'while g; do'
+          simple: 'h'
+          error: 'i $('""",
+    ),
+}
+
+
+@pytest.mark.parametrize("language", WORDS)
+def test_words_that_open_are_closed(language):
+    source, expected = WORDS[language]
+    assert items_text(source, analyze_code(source, language)) == expected.lstrip()
+
+
 CALLBACKS = {
     "java": """
 class A {

@@ -27,6 +27,7 @@ _MEMBER = re.compile(rb"\W*(\w+!?)")  # its name, behind what it is a member of
 _BASE = re.compile(rb"[^*&(\s]")  # what `*a = 1` and `(*a).b = 1` change begins there
 _CALL = re.compile(rb"[\w$]+\s*\(")  # a name that is called, whose value is nobody's
 _CLAUSES = ("flow.alt", "flow.alt.total", "flow.handler", "flow.post", "flow.finally")  # what ends a run of statements
+_VALUE = re.compile(rb"[\w\x80-\xff\"')\]}?!]")  # what a value may end with
 _NAME = re.compile(rb"[A-Za-z_\x80-\xff][\w\x80-\xff]*")
 _CHUNK = 1 << 16
 _SHORT = 1 << 13  # bytes that never take long to parse, in most grammars
@@ -453,13 +454,15 @@ def _closed(
 
 
 def _open_at(damage: _Damage, source: bytes, cut: int, language: Language) -> tuple[list[bytes], bytes | None]:
-    """What would close the brackets (outermost first) and the string that are open at `cut`."""
+    """What would close the brackets and words (outermost first) and the string that are open at `cut`."""
     last_line = source.rfind(b"\n", 0, len(source[:cut].rstrip())) + 1
     brackets: list[bytes] = []
     string: bytes | None = None
+    loop = before = 0  # where the last loop begins, and the last leaf ends
     for (start, end), kind in damage.leaves:
         if end > cut:
             break
+        behind, before = before, end
         if string is not None:  # whatever the parser took it for, it is text
             if kind in language.string_end and source[start:end] == string:
                 string = None
@@ -468,8 +471,16 @@ def _open_at(damage: _Damage, source: bytes, cut: int, language: Language) -> tu
             if delimiter in language.multiline or start >= last_line:
                 string = delimiter
         elif kind in language.closers:
-            brackets.append(language.closers[kind])
-        elif kind in language.closing and brackets and brackets[-1] == source[start:end]:
+            if kind in language.modifiers and b"\n" not in source[behind:start] and _VALUE.match(source[behind - 1 : behind]):
+                continue
+            closer = language.closers[kind]
+            if kind in language.loops:
+                loop = start
+            elif loop and brackets and brackets[-1] == closer and b"\n" not in source[loop:start]:
+                loop = 0
+                continue
+            brackets.append(closer)
+        elif kind in language.closing and brackets and brackets[-1].lstrip() == source[start:end]:
             brackets.pop()
     return brackets, string
 

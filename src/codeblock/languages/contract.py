@@ -62,9 +62,16 @@ class Tokens(_Table):
 
 
 class Closing(_Table):
-    """What closes what is open where code was cut off."""
+    """What closes what is open where code was cut off.
+
+    Words are closed on lines of their own. Behind a value, one of the `modifiers` opens nothing. What opens behind one of the
+    `loops` on its line, and closes alike, is that loop's.
+    """
 
     brackets: dict[str, str]
+    words: dict[str, str] = {}
+    modifiers: tuple[str, ...] = ()
+    loops: tuple[str, ...] = ()
     string_start: tuple[str, ...]
     string_end: tuple[str, ...]
     multiline: tuple[str, ...]
@@ -200,7 +207,8 @@ def check_kinds(tables: Tables, text: str, grammar: tree_sitter.Language) -> lis
     kinds = {grammar.node_kind_for_id(i) or "" for i in range(grammar.node_kind_count)}
     tokens, closing = tables.tokens, tables.closing
     named = [*itertools.chain.from_iterable(getattr(tokens, name) for name in Tokens.model_fields)]
-    named += [*closing.brackets, *closing.brackets.values(), *closing.string_start, *closing.string_end]
+    named += [*closing.brackets, *closing.brackets.values(), *closing.words, *closing.words.values()]
+    named += [*closing.modifiers, *closing.loops, *closing.string_start, *closing.string_end]
     return [
         Fault("language.toml", _line_of(text, f'"{name}"'), f"the grammar has no node kind {name!r}{nearest(name, kinds)}")
         for name in dict.fromkeys(named)

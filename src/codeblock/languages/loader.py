@@ -96,8 +96,10 @@ class Language:
         requires: what code of this language has in any case.
         prompts: what the first line of a session transcript starts with.
         parses_prose: whether the grammar takes prose for code, so that only telltales show this language.
-        closers: per kind id of an opening bracket, what closes it.
-        closing: kind ids of closing brackets.
+        closers: per kind id of an opening bracket or word, what closes it.
+        closing: kind ids of closing brackets and words.
+        modifiers: kind ids of opening words that open nothing behind a value.
+        loops: kind ids of opening words that another one on their line may belong to.
         string_start: kind ids of leaves that open a string.
         string_end: kind ids of leaves that close a string.
         multiline: string delimiters whose string may hold line breaks.
@@ -126,6 +128,8 @@ class Language:
     parses_prose: bool
     closers: dict[int, bytes]
     closing: frozenset[int]
+    modifiers: frozenset[int]
+    loops: frozenset[int]
     string_start: frozenset[int]
     string_end: frozenset[int]
     multiline: frozenset[bytes]
@@ -159,6 +163,7 @@ def load(name: str) -> Language:
     except ModuleNotFoundError:
         raise MissingExtraError(pack.grammar.distribution, None, f"analysing {name}") from None
     closing = pack.closing
+    closers = {**closing.brackets, **{word: f"\n{closer}" for word, closer in closing.words.items()}}
     kinds = [(i, grammar.node_kind_for_id(i) or "") for i in range(grammar.node_kind_count)]
 
     def ids(names: tuple[str, ...]) -> frozenset[int]:
@@ -178,8 +183,10 @@ def load(name: str) -> Language:
         requires=re.compile(pack.detect.requires),
         prompts=pack.detect.prompts,
         parses_prose=pack.detect.parses_prose,
-        closers={i: closing.brackets[kind].encode() for i, kind in kinds if kind in closing.brackets},
-        closing=ids(tuple(closing.brackets.values())),
+        closers={i: closers[kind].encode() for i, kind in kinds if kind in closers},
+        closing=ids(tuple(closer.strip() for closer in closers.values())),
+        modifiers=ids(closing.modifiers),
+        loops=ids(closing.loops),
         string_start=ids(closing.string_start),
         string_end=ids(closing.string_end),
         multiline=frozenset(d.encode() for d in closing.multiline),
