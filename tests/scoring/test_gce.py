@@ -60,7 +60,13 @@ def test_keeps_shape_and_precision() -> None:
         np.testing.assert_allclose(scores, [[0, 1e-8], [0.71916385, 1 / 0.7]], rtol=1e-6)
 
 
-@pytest.mark.parametrize("q", [0, -1, 1.1, math.nan])
+def test_zero_is_the_limit() -> None:
+    nll = np.array([0, 0.5, 3, 40])
+    assert gce(nll, 0).tolist() == nll.tolist()
+    np.testing.assert_allclose(gce(nll, 1e-9), nll, rtol=1e-6)
+
+
+@pytest.mark.parametrize("q", [-1, 1.1, math.nan])
 def test_refuses_other_exponents(q: float) -> None:
-    with pytest.raises(ValueError, match=rf"q is {q}, outside \(0, 1\]"):
+    with pytest.raises(ValueError, match=rf"q is {q}, outside \[0, 1\]"):
         gce(np.zeros(1), q)

@@ -88,6 +88,37 @@ def test_codeblock_takes_whole_items_with_their_headers_and_fences() -> None:
                     assert selection.supervised[sample.owner == sample.parent[item]].all()
 
 
+def test_codeblock_by_token_takes_the_tokens_of_code_that_weigh_most() -> None:
+    samples = pool()
+    settings = {"unit": "token", "q": 0, "alpha": 0, "beta": 0, "prose_fraction": 0}
+    selections = select(samples, budget=20, **settings)
+    assert all(s.verdicts is None for s in selections)
+    chosen, every = [], []
+    for sample, selection in zip(samples, selections, strict=True):
+        item = np.clip(sample.owner, 0, len(sample.kind) - 1)
+        of_code = (sample.owner == item) & sample.is_code[item] & sample.core
+        assert not (selection.supervised & ~of_code).any()
+        chosen += sample.nll[selection.supervised].tolist()
+        every += sample.nll[of_code].tolist()
+    assert sorted(chosen) == sorted(every)[-20:]
+
+
+def test_structure_lifts_the_tokens_of_an_item() -> None:
+    sample = scored(TEXT, ANALYSIS, lambda _: 1.0)
+    best = np.argmax(np.where(sample.is_code, sample.reach, -1))
+    its_core = sample.core & (sample.owner == best)
+    # half a token more, because a budget of 1 means everything
+    (selection,) = select([sample], budget=int(its_core.sum()) + 0.5, unit="token", alpha=1, beta=0, prose_fraction=0)
+    assert selection.supervised.tolist() == its_core.tolist()
+
+
+def test_words_have_their_share_beside_single_tokens() -> None:
+    by_item, by_token = (select(pool(), budget=0.5, unit=unit) for unit in ("item", "token"))
+    for sample, one, other in zip(pool(), by_item, by_token, strict=True):
+        outside = (sample.owner < 0) | (sample.owner >= len(sample.kind))
+        assert (one.supervised & outside).any() == (other.supervised & outside).any()
+
+
 def test_verdicts_name_the_reason() -> None:
     (selection,) = select(pool(1), budget=1.0)
     assert selection.verdicts == (Verdict.CHOSEN, Verdict.WORDS, Verdict.CHOSEN, Verdict.CHOSEN, Verdict.NOTHING)

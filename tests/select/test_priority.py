@@ -14,14 +14,15 @@ from tests.select.example import ANALYSIS, TEXT
 
 
 def gce(nll: float, q: float) -> float:
-    return (1 - math.exp(-nll) ** q) / q
+    return (1 - math.exp(-nll) ** q) / q if q else float(nll)
 
 
 def naive_utility(sample: ScoredSample, item: int, settings: SelectSettings) -> float:
     """METHOD E with one token at a time."""
     if ANALYSIS.items[item].kind not in CODE_KINDS:
         return 0.0
-    scores = [gce(sample.nll[t], settings.q) for t in range(len(sample.nll)) if sample.owner[t] == item and sample.core[t]]
+    mine = [t for t in range(len(sample.nll)) if sample.owner[t] == item and (sample.core[t] or settings.core == "all")]
+    scores = [gce(sample.nll[t], settings.q) for t in mine]
     if not scores:
         return 0.0
     if settings.utility == "sum":
@@ -36,6 +37,8 @@ def naive_utility(sample: ScoredSample, item: int, settings: SelectSettings) -> 
     SelectSettings(alpha=2, beta=0),
     SelectSettings(gate=False),
     SelectSettings(tau=0.6),
+    SelectSettings(q=0),
+    SelectSettings(core="all"),
 ])  # fmt: skip
 @pytest.mark.parametrize("seed", range(5))
 def test_utility_gate_and_priority_equal_the_formulas(settings: SelectSettings, seed: int) -> None:

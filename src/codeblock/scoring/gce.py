@@ -18,13 +18,15 @@ def gce(nll: npt.NDArray[_Float], q: float) -> npt.NDArray[_Float]:
 
     Args:
         nll: negative log-likelihoods in nats, of any shape; the result has its shape and precision.
-        q: exponent in (0, 1].
+        q: exponent in [0, 1]; 0 is the limit.
 
     Raises:
-        ValueError: q is outside (0, 1].
+        ValueError: q is outside [0, 1].
     """
-    if not 0 < q <= 1:
-        raise ValueError(f"q is {q}, outside (0, 1]")
+    if not 0 <= q <= 1:
+        raise ValueError(f"q is {q}, outside [0, 1]")
+    if q == 0:
+        return nll
     # expm1 keeps all digits where p is close to 1, and where q is close to 0
     loss = np.expm1(-q * nll)
     loss /= -q

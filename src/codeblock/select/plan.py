@@ -103,8 +103,7 @@ def apply(plan: Plan, n: int, sample: ScoredSample, eos_share: float) -> Selecti
         prose_taken, _ = choose(prose, by_prose, for_prose)
     supervised = _tokens(code, code_taken) | _tokens(prose, prose_taken)
     stop = bool(supervised.any()) and generator(sample, settings, "end-of-turn").random() < eos_share
-    by_item = proposal.prose is not None
-    return Selection(supervised, stop, scores, _verdicts(sample, code, code_taken, code_own) if by_item else None)
+    return Selection(supervised, stop, scores, _verdicts(sample, code, code_taken, code_own) if proposal.by_item else None)
 
 
 def _prose(proposal: Proposal, sample: ScoredSample) -> Candidates:

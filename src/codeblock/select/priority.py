@@ -18,14 +18,26 @@ def item_scores(sample: ScoredSample, settings: SelectSettings) -> ItemScores:
     ``U_i >= tau``; tau is by default the median utility of the code items of the same response.
     """
     items = len(sample.kind)
-    counted = sample.core & (sample.owner >= 0) & (sample.owner < items)
-    counted[counted] = sample.is_code[sample.owner[counted]]
+    counted = counted_tokens(sample, settings)
     owner, value = sample.owner[counted], gce(sample.nll[counted].astype(np.float64), settings.q)
     utility = _aggregate(owner, value, items, settings)
     gate = _gate(sample, utility, settings)
-    lift = settings.alpha * sample.reach + settings.beta * sample.bridge
     tokens = np.bincount(sample.owner[(sample.owner >= 0) & (sample.owner < items)], minlength=items).astype(np.int32)
-    return ItemScores(tokens=tokens, utility=utility, gate=gate, priority=utility * (1.0 + gate * lift))
+    return ItemScores(tokens=tokens, utility=utility, gate=gate, priority=utility * lift(sample, gate, settings))
+
+
+def counted_tokens(sample: ScoredSample, settings: SelectSettings) -> Bool:
+    """[R] True for the tokens that count for the utility of a code item: those with a core logic token, or all of its own."""
+    counted = (sample.owner >= 0) & (sample.owner < len(sample.kind))
+    if settings.core == "logic":
+        counted &= sample.core
+    counted[counted] = sample.is_code[sample.owner[counted]]
+    return counted
+
+
+def lift(sample: ScoredSample, gate: Bool, settings: SelectSettings) -> Float64:
+    """[I] What structure multiplies an item's utility by."""
+    return 1.0 + gate * (settings.alpha * sample.reach + settings.beta * sample.bridge)
 
 
 def _aggregate(owner: Int32, value: Float64, items: int, settings: SelectSettings) -> Float64:

@@ -36,10 +36,17 @@ class Candidates:
 
 @dataclass(frozen=True, slots=True)
 class Proposal:
-    """The candidates of one sample. Code and prose are two shares of one budget; their tokens are disjoint."""
+    """The candidates of one sample. Code and prose are two shares of one budget; their tokens are disjoint.
+
+    Attributes:
+        code: of the first share.
+        prose: of the second one, if there is one.
+        by_item: whether the first units of `code` are the sample's items.
+    """
 
     code: Candidates
     prose: Candidates | None = None
+    by_item: bool = False
 
 
 Strategy = Callable[[ScoredSample, ItemScores, SelectSettings], Proposal]

@@ -6,7 +6,8 @@ import numpy as np
 
 from codeblock.config import SelectSettings
 from codeblock.scoring.gce import gce
-from codeblock.select.proposal import ALWAYS, Candidates, Proposal, Strategy, generator, items_as_units, tokens_as_units
+from codeblock.select.priority import counted_tokens, lift
+from codeblock.select.proposal import ALWAYS, NEVER, Candidates, Proposal, Strategy, generator, items_as_units, tokens_as_units
 from codeblock.select.prose import prose_words, word_scores
 from codeblock.select.sample import ScoredSample
 from codeblock.types import ItemScores
@@ -15,10 +16,16 @@ from codeblock.types import ItemScores
 def codeblock(sample: ScoredSample, scores: ItemScores, settings: SelectSettings) -> Proposal:
     """Items by gated priority, and informative words (METHOD E to I; arXiv 2606.18286)."""
     # utility 0 (no core token, or every one of them certain) is nothing to learn
-    priority = np.where(scores.utility > 0, scores.priority, -np.inf)
+    priority = np.where(scores.utility > 0, scores.priority, NEVER)
+    loss = gce(sample.nll.astype(np.float64), settings.q)
     words = prose_words(sample)
-    score = word_scores(words, gce(sample.nll.astype(np.float64), settings.q))
-    return Proposal(items_as_units(sample, priority, closure=settings.closure), words.candidates(score))
+    prose = words.candidates(word_scores(words, loss))
+    if settings.unit == "token":
+        counted = counted_tokens(sample, settings)
+        by_token = np.full(len(loss), NEVER)
+        by_token[counted] = loss[counted] * lift(sample, scores.gate, settings)[sample.owner[counted]]
+        return Proposal(tokens_as_units(sample, by_token), prose)
+    return Proposal(items_as_units(sample, priority, closure=settings.closure), prose, by_item=True)
 
 
 def full(sample: ScoredSample, scores: ItemScores, settings: SelectSettings) -> Proposal:
@@ -32,7 +39,7 @@ def random_items(sample: ScoredSample, scores: ItemScores, settings: SelectSetti
     random = generator(sample, settings, "random-items")
     words = prose_words(sample)
     items = items_as_units(sample, random.random(len(sample.kind)), closure=settings.closure)
-    return Proposal(items, words.candidates(random.random(words.count)))
+    return Proposal(items, words.candidates(random.random(words.count)), by_item=True)
 
 
 def random_tokens(sample: ScoredSample, scores: ItemScores, settings: SelectSettings) -> Proposal:
