@@ -60,7 +60,7 @@ class ScoreSettings(Settings):
 class SelectSettings(Settings):
     """Which tokens are supervised (METHOD E to J). Everything here can be changed with ``--reuse``."""
 
-    strategy: str = Field("codeblock", description="codeblock, full, random-items, random-tokens or top-loss")
+    strategy: str = Field("codeblock", description="codeblock, full, random-items, random-tokens, top-loss or token-cleaning")
     budget: float = Field(0.4, gt=0, description="of the response tokens: a fraction up to 1, a count above 1")
     scope: Literal["global", "sample"] = Field("global", description="what the budget is shared by")
     q: float = Field(0.7, ge=0, le=1, description="exponent of the generalised cross-entropy; 0 is plain cross-entropy")
@@ -79,6 +79,9 @@ class SelectSettings(Settings):
         ge=0,
         le=1,
         description="share of samples with a supervised end of turn; default 0.25 with a chat template, 1 without or for `full`",
+    )
+    reference: str | None = Field(
+        None, description="directory of a run whose model scored the same rows, for `token-cleaning` to compare with"
     )
     seed: int = Field(0, description="of every random choice")
 

@@ -113,7 +113,7 @@ def test_fixtures(language: str, check: Callable[[str, list[str]], int]) -> None
 @pytest.mark.parametrize("check", CHECKS)
 @pytest.mark.parametrize("language", [name for name in LANGUAGES if name != "tsx"])
 def test_real_code(language: str, check: Callable[[str, list[str]], int], shared_data: Path) -> None:
-    assert check(language, pieces(language, shared_data)[:400]) >= 20
+    assert check(language, pieces(language, shared_data)[:150]) >= 10
 
 
 @pytest.mark.parametrize("check", CHECKS)

@@ -324,6 +324,51 @@ def test_full_supervises_every_response_token(finished: Path, tmp_path: Path) ->
     assert facts["supervised_tokens"] == facts["response_tokens"] == facts["pool_response_tokens"]
 
 
+def test_token_cleaning_compares_with_the_scores_of_another_model(
+    finished: Path, data: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    from transformers import AutoModelForCausalLM
+
+    model = AutoModelForCausalLM.from_pretrained(tiny_model)
+    model.lm_head.weight.data *= 20  # as sure of itself as a tuned one
+    shutil.copytree(tiny_model, tmp_path / "tuned")
+    model.save_pretrained(tmp_path / "tuned")
+    reference, out = tmp_path / "reference", tmp_path / "out"
+    codeblock("select", data, "--model", tmp_path / "tuned", "--out", reference, "--shard-rows", 8)
+    cleaned = "--reuse", finished, "--out", out, "--strategy", "token-cleaning", "--budget", 0.6
+    assert "name that run with --reference" in codeblock("select", *cleaned, code=2)
+    codeblock("select", *cleaned, "--reference", reference)
+
+    base, tuned = (nll_by_row(directory) for directory in (finished, reference))
+    chosen = [excess for excess, supervised in excess_of(out, base, tuned) if supervised]
+    others = [excess for excess, supervised in excess_of(out, base, tuned) if not supervised]
+    assert min(chosen) >= max(others)
+    assert manifest(out)["supervised_ratio_pool"] == pytest.approx(0.6, abs=0.01)
+
+    write(tmp_path / "other.jsonl", [*rows(3)])
+    codeblock("select", tmp_path / "other.jsonl", "--model", tiny_model, "--out", tmp_path / "few")
+    assert "no scores of the same rows" in codeblock("select", *cleaned, "--reference", tmp_path / "few", code=1)
+    assert "has no use for --reference" in codeblock(
+        "select", "--reuse", finished, "--out", out, "--reference", reference, code=2
+    )
+
+
+def nll_by_row(directory: Path) -> dict[str, list[float]]:
+    shards = sorted((directory / "stages" / "scores").glob("*.parquet"))
+    return {row["id"]: row["nll"] for shard in shards for row in pq.read_table(shard).to_pylist() if row["reason"] is None}
+
+
+def excess_of(out: Path, base: dict[str, list[float]], tuned: dict[str, list[float]]) -> list[tuple[float, bool]]:
+    """Per response token of the pool, its loss under one model minus that under the other, and whether it is supervised."""
+    pairs: list[tuple[float, bool]] = []
+    for shard in sorted((out / "annotations").glob("*.parquet")):
+        for row in pq.read_table(shard).to_pylist():
+            if row["supervised"] is not None:
+                losses = zip(base[row["id"]], tuned[row["id"]], row["supervised"], strict=True)
+                pairs += [(one - other, supervised) for one, other, supervised in losses]
+    return pairs
+
+
 def test_rows_without_a_supervised_token_are_dropped_and_counted(finished: Path, tmp_path: Path) -> None:
     codeblock("select", "--reuse", finished, "--budget", 30, "--out", tmp_path / "few")
     facts = manifest(tmp_path / "few")

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -10,17 +11,20 @@ from codeblock.config import SelectSettings
 from codeblock.errors import UsageError
 from codeblock.select.plan import apply, plan
 from codeblock.select.sample import ScoredSample
-from codeblock.select.strategies import STRATEGIES
+from codeblock.select.strategies import STRATEGIES, WITH_REFERENCE
 from codeblock.types import Selection, Verdict
 from tests.select.build import random_nll, scored
 from tests.select.example import ANALYSIS, TEXT
 
 
 def pool(count: int = 6) -> list[ScoredSample]:
-    return [scored(TEXT, ANALYSIS, random_nll(seed), id=f"s{seed}") for seed in range(count)]
+    samples = [scored(TEXT, ANALYSIS, random_nll(seed), id=f"s{seed}") for seed in range(count)]
+    return [replace(sample, reference=sample.nll[::-1].copy()) for sample in samples]
 
 
 def select(samples: list[ScoredSample], eos_share: float = 0.0, **settings: object) -> list[Selection]:
+    if settings.get("strategy") in WITH_REFERENCE:
+        settings["reference"] = "another run"
     with TemporaryDirectory() as directory:
         made = plan(enumerate(samples), SelectSettings(**settings), Path(directory))  # type: ignore[arg-type]
     return [apply(made, n, sample, eos_share) for n, sample in enumerate(samples)]
@@ -53,7 +57,7 @@ def test_under_a_sample_budget_what_is_required_is_not_chosen_for_itself_once_so
     assert selection.verdicts[2] is Verdict.REQUIRED
 
 
-@pytest.mark.parametrize("name", ["random-tokens", "top-loss"])
+@pytest.mark.parametrize("name", ["random-tokens", "top-loss", "token-cleaning"])
 def test_token_strategies_use_the_whole_budget(name: str) -> None:
     selections = select(pool(), strategy=name, budget=100)
     assert sum(int(s.supervised.sum()) for s in selections) == 100
@@ -71,6 +75,14 @@ def test_top_loss_takes_the_highest_losses_of_the_pool() -> None:
     )
     every = np.sort(np.concatenate([s.nll for s in samples]))
     assert np.sort(chosen).tolist() == every[-40:].tolist()
+
+
+def test_token_cleaning_takes_what_the_reference_predicts_better_by_most() -> None:
+    samples = pool()
+    excess = [s.nll.astype(float) - (s.reference if s.reference is not None else 0) for s in samples]
+    selections = select(samples, strategy="token-cleaning", budget=40)
+    chosen = np.concatenate([e[c.supervised] for e, c in zip(excess, selections, strict=True)])
+    assert np.sort(chosen).tolist() == np.sort(np.concatenate(excess))[-40:].tolist()
 
 
 def test_codeblock_takes_whole_items_with_their_headers_and_fences() -> None:

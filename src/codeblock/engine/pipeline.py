@@ -77,7 +77,7 @@ def run(recipe: Recipe, watch: Watch, *, overwrite: bool = False) -> Outcome:
     seconds = recipe.analyze.seconds
     analyze, score = AnalyzeStage(seconds * _OWN_SHARE, recipe.analyze.max_bytes), ScoreStage(recipe.score)
     # what is wrong with the call shows before anything is changed or any time is spent
-    strategy(recipe.select.strategy)
+    strategy(recipe.select)
     check_inputs(data, recipe.read)
     scoring_facts = {**score.facts(), "scores": dict(score.fingerprint())}
     with run_lock(root):
@@ -123,7 +123,7 @@ def reselect(source: Path, out: Path, changes: Mapping[str, Any], watch: Watch, 
     scored = read_scored(source)
     values = {**scored["config"], "out": str(out), "select": {**scored["config"]["select"], **changes}}
     recipe = build_recipe(values)
-    strategy(recipe.select.strategy)
+    strategy(recipe.select)
     with run_lock(out):
         if not overwrite:
             _refuse_foreign(out)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from codeblock import __version__
 from codeblock.config import SelectSettings
@@ -21,7 +22,7 @@ from codeblock.export.recipes import render_recipes
 from codeblock.export.tables import annotation_table, make_labels, ratio, supervised_per_item, train_table
 from codeblock.schemas import list_values
 from codeblock.select.plan import Plan, apply, plan, strategy
-from codeblock.select.sample import KINDS, ScoredSample, first_reasons, scored_samples
+from codeblock.select.sample import KINDS, first_reasons, scored_samples
 from codeblock.store import (
     Counts,
     Done,
@@ -85,17 +86,25 @@ def write_selection(
 
     Raises:
         StoreError: stages are absent or damaged, or the results cannot be written.
-        UsageError: the strategy does not exist.
+        UsageError: the strategy does not exist, or not without a reference.
         DataError: the budget is too small for anything.
     """
     started = time.monotonic()
-    strategy(settings.strategy)
+    strategy(settings)
     sources = [Shards(root / "stages" / stage) for stage in STAGES]
     made_from = [shards.all() for shards in sources]
     count = len(made_from[0])
     if count == 0 or any(len(shards) != count for shards in made_from):
         raise StoreError(f"{root} holds no finished scores: run `codeblock select` with a model first")
     eos_share = default_eos_share(chat=chat, name=settings.strategy) if settings.eos_share is None else settings.eos_share
+    reference = None if settings.reference is None else Shards(Path(settings.reference) / "stages" / "scores")
+    if reference is not None:
+        made_from.append(reference.all())
+        if len(made_from[-1]) != count:
+            raise StoreError(
+                f"{settings.reference} holds no scores of the same rows: run `codeblock select` there "
+                "with the same data and reading settings"
+            )
     fingerprint = {"name": "select", "version": _VERSION, "settings": settings.model_dump(), "eos_share": eos_share}
     # a budget for the whole pool makes every shard depend on all scores
     key = shard_key(fingerprint, [shards[i].files[part_name(i)].sha256 for shards in made_from for i in range(count)])
@@ -106,7 +115,12 @@ def write_selection(
     made = None
     if todo:
         check_stages(root)
-        numbered = (pair for index in range(count) for pair in enumerate(_scored(root, index), first[index]))
+        if reference is not None:
+            for index, shard in enumerate(made_from[-1]):
+                reference.check(index, shard.key)
+        numbered = (
+            pair for index in range(count) for pair in enumerate(scored_samples(*_stages(root, settings, index)), first[index])
+        )
         made = plan(((n, sample) for n, sample in numbered if sample is not None), settings, root)
         if made.nothing:
             raise DataError(
@@ -165,17 +179,21 @@ def write_manifest(root: Path, done: list[Done], facts: Mapping[str, Any], count
     return manifest
 
 
-def _scored(root: Path, index: int) -> Iterator[ScoredSample | None]:
-    """The rows of one shard, joined; None for dropped ones."""
-    return scored_samples(*(read_table(root / "stages" / stage / part_name(index)) for stage in STAGES))
+def _stages(root: Path, settings: SelectSettings, index: int) -> list[pa.Table]:
+    """One shard of every stage, and of a reference's scores where there is one."""
+    stages = [root / "stages" / stage for stage in STAGES]
+    if settings.reference is not None:
+        stages.append(Path(settings.reference) / "stages" / "scores")
+    return [read_table(stage / part_name(index)) for stage in stages]
 
 
 def _write_shard(target: Shards, root: Path, index: int, key: str, plan: Plan, first: int, eos_share: float) -> Done:
     """Apply the plan to one shard, whose first row has number `first` in the pool."""
-    tables = samples, analysis, scores = [read_table(root / "stages" / stage / part_name(index)) for stage in STAGES]
+    tables = _stages(root, plan.settings, index)
+    _, analysis, scores = tables[:3]
     id_offsets, input_ids = list_values(scores.column("input_ids").combine_chunks())
     end_offsets, end_of_turn = list_values(scores.column("end_of_turn").combine_chunks())
-    reasons = first_reasons(tables)
+    reasons = first_reasons(tables[:3])
     selections: list[Selection | None] = []
     texts: list[bytes | None] = []
     per_item: list[np.ndarray | None] = []
@@ -184,7 +202,7 @@ def _write_shard(target: Shards, root: Path, index: int, key: str, plan: Plan, f
     verdicts: Counter[str] = Counter()
     kinds: Counter[str] = Counter()
     parts: Counter[str] = Counter()
-    for row, sample in enumerate(scored_samples(samples, analysis, scores)):
+    for row, sample in enumerate(scored_samples(*tables)):
         if sample is None:
             selections.append(None)
             texts.append(None)

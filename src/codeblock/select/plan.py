@@ -15,7 +15,7 @@ from codeblock.select.priority import item_scores
 from codeblock.select.proposal import NEVER, Candidates, Proposal, Strategy, generator
 from codeblock.select.ranking import Cut, Ranking
 from codeblock.select.sample import KINDS, ScoredSample
-from codeblock.select.strategies import STRATEGIES
+from codeblock.select.strategies import STRATEGIES, WITH_REFERENCE
 from codeblock.store import scratch_file
 from codeblock.types import PROSE_KINDS, Bool, ItemKind, Selection, Verdict
 
@@ -37,14 +37,21 @@ class Plan:
     nothing: bool = False
 
 
-def strategy(name: str) -> Strategy:
-    """The selection strategy of this name.
+def strategy(settings: SelectSettings) -> Strategy:
+    """The selection strategy that the settings name.
 
     Raises:
-        UsageError: with the nearest known name.
+        UsageError: there is none of that name, or it needs a reference, or has no use for one.
     """
+    name = settings.strategy
     if name not in STRATEGIES:
         raise UsageError(f"unknown strategy {name!r}{nearest(name, STRATEGIES)} (known: {', '.join(STRATEGIES)})")
+    if name in WITH_REFERENCE and settings.reference is None:
+        raise UsageError(
+            f"strategy {name} compares two models: score the same rows with the other one, and name that run with --reference"
+        )
+    if name not in WITH_REFERENCE and settings.reference is not None:
+        raise UsageError(f"strategy {name} has no use for --reference {settings.reference}: leave it out")
     return STRATEGIES[name]
 
 
@@ -60,10 +67,10 @@ def plan(samples: Iterable[tuple[int, ScoredSample]], settings: SelectSettings, 
         directory: for temporary files, 20 bytes per unit.
 
     Raises:
-        UsageError: the strategy does not exist.
+        UsageError: as `strategy` says.
         StoreError: the temporary files cannot be written.
     """
-    propose = strategy(settings.strategy)
+    propose = strategy(settings)
     if settings.scope == "sample":
         return Plan(settings)
     response_tokens = 0
@@ -90,7 +97,7 @@ def apply(plan: Plan, n: int, sample: ScoredSample, eos_share: float) -> Selecti
     """
     settings = plan.settings
     scores = item_scores(sample, settings)
-    proposal = strategy(settings.strategy)(sample, scores, settings)
+    proposal = strategy(settings)(sample, scores, settings)
     code, prose = proposal.code, _prose(proposal, sample)
     by_code, by_prose = steps(code), steps(prose)
     if plan.code and plan.prose:

@@ -13,11 +13,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from codeblock.errors import StoreError
 from codeblock.schemas import list_values
 from codeblock.types import CODE_KINDS, PROSE_KINDS, Bool, Float32, Float64, Int32, Int64, ItemKind, SegmentKind
 
 KINDS = tuple(ItemKind)
 """Position in this tuple is the code of a kind in `ScoredSample.kind`."""
+
+_SAME = ("id", "reason", "input_ids", "position")  # what two models must agree on for their scores to be compared
 
 _IS_CODE = np.array([kind in CODE_KINDS for kind in KINDS])
 _IS_PROSE = np.array([kind in PROSE_KINDS for kind in KINDS])
@@ -38,6 +41,7 @@ class ScoredSample:
         position: [R] index of each response token in the sample's input ids.
         first: [R] the token's first non-space byte; its first byte where it has only white space.
         nll: [R] -log p of the token, in nats.
+        reference: [R] the same by another model; None without one.
         owner: [R] what the token belongs to: item i, or the markup of segment s as I + s, or -1 for prose and filler.
         core: [R] True where the token holds a core logic token of its item.
         kind: [I] code of the item's kind, see `KINDS`.
@@ -55,6 +59,7 @@ class ScoredSample:
     position: Int32
     first: Int64
     nll: Float32
+    reference: Float32 | None
     owner: Int32
     core: Bool
     kind: npt.NDArray[np.int8]
@@ -98,21 +103,33 @@ class _Spans:
         return self.start[low:high], self.end[low:high], np.repeat(np.arange(last - first, dtype=np.int32), counts)
 
 
-def scored_samples(samples: pa.Table, analysis: pa.Table, scores: pa.Table) -> Iterator[ScoredSample | None]:
+def scored_samples(
+    samples: pa.Table, analysis: pa.Table, scores: pa.Table, reference: pa.Table | None = None
+) -> Iterator[ScoredSample | None]:
     """Join the same shard of three stages.
 
     Args:
         samples: a `schemas.SAMPLES` table.
         analysis: the `schemas.ANALYSIS` table of the same rows.
         scores: the `schemas.SCORES` table of the same rows.
+        reference: the same by another model.
 
     Yields:
         Per row, its scored sample, or None where a stage gave the row a reason.
+
+    Raises:
+        StoreError: the reference is of other rows or tokens.
     """
+    if reference is not None and any(not reference.column(name).equals(scores.column(name)) for name in _SAME):
+        raise StoreError(
+            "the reference scored other rows or other tokens: it needs the same data and reading settings, "
+            "and a model with the same tokenizer and chat template"
+        )
     ids = scores.column("id").to_pylist()
     reasons = first_reasons([samples, analysis, scores])
     messages = samples.column("messages").to_pylist()
     token_offsets, position = list_values(_array(scores, "position"))
+    others = None if reference is None else list_values(_array(reference, "nll"))[1]
     token = {name: list_values(_array(scores, name))[1] for name in ("response", "start", "end", "nll")}
 
     segments = _array(analysis, "segments")
@@ -175,6 +192,7 @@ def scored_samples(samples: pa.Table, analysis: pa.Table, scores: pa.Table) -> I
             position=position[t],
             first=first,
             nll=token["nll"][t],
+            reference=None if others is None else others[t],
             owner=owner,
             core=_holds_core(start, end, owner, core_start + core_base, core_end + core_base, core_item),
             kind=kind[i0:i1],

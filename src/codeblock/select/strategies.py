@@ -52,10 +52,23 @@ def top_loss(sample: ScoredSample, scores: ItemScores, settings: SelectSettings)
     return Proposal(tokens_as_units(sample, sample.nll.astype(np.float64)))
 
 
+def token_cleaning(sample: ScoredSample, scores: ItemScores, settings: SelectSettings) -> Proposal:
+    """Response tokens that a reference model, tuned on similar data, predicts better by most (Token Cleaning, arXiv 2502.01968).
+
+    The paper's fixed model is one reference for the whole pool; it keeps the best 60 % of the response tokens.
+    """
+    assert sample.reference is not None
+    return Proposal(tokens_as_units(sample, sample.nll.astype(np.float64) - sample.reference))
+
+
 STRATEGIES: dict[str, Strategy] = {
     "codeblock": codeblock,
     "full": full,
     "random-items": random_items,
     "random-tokens": random_tokens,
     "top-loss": top_loss,
+    "token-cleaning": token_cleaning,
 }
+
+WITH_REFERENCE = frozenset({"token-cleaning"})
+"""Strategies that compare two models' scores."""
