@@ -1,5 +1,7 @@
 import importlib
 import re
+from collections.abc import Callable, Iterator
+from importlib import metadata
 from pathlib import Path
 
 import pytest
@@ -18,28 +20,94 @@ def test_unknown_pack():
         load("pyhton")
 
 
-def test_a_faulty_query_of_ones_own_shows_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
-    own = tmp_path / "mine"
-    own.mkdir()
-    (own / "language.toml").write_text('base = "python"\nname = "mine"\naliases = ["mine"]\nendings = [".mine"]\n')
-    (own / "codeblock.scm").write_text("(no_such_node) @item\n")
+PACK = {
+    "base": '"python"',
+    "name": '"mine"',
+    "aliases": '["mine"]',
+    "endings": '[".mine"]',
+}
+
+
+@pytest.fixture
+def own_pack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., None]]:
+    """Write a pack `mine` over Python's."""
+    caches = [loader.languages, loader._folders, loader._aliases, loader.tables, loader.load]
     monkeypatch.setenv(loader.EXTRA, str(tmp_path))
-    caches = [loader.languages, loader._folders, loader._aliases]
-    for cached in caches:
-        cached.cache_clear()
-    try:
-        with pytest.raises(UsageError, match=r"'mine' is faulty: run `codeblock languages check mine` \(.*no_such_node"):
-            load_all()
-    finally:
-        monkeypatch.delenv(loader.EXTRA)
+
+    def write(query: str | None = None, tables: str = "", **changes: str) -> None:
+        (tmp_path / "mine").mkdir()
+        lines = [f"{key} = {value}" for key, value in {**PACK, **changes}.items()]
+        (tmp_path / "mine" / "language.toml").write_text("\n".join([*lines, tables]) + "\n")
+        if query is not None:
+            (tmp_path / "mine" / "codeblock.scm").write_text(query)
         for cached in caches:
             cached.cache_clear()
+
+    yield write
+    monkeypatch.delenv(loader.EXTRA)
+    for cached in caches:
+        cached.cache_clear()
+
+
+def test_a_faulty_query_of_ones_own_shows_at_once(own_pack: Callable[..., None]) -> None:
+    own_pack("(no_such_node) @item\n")
+    with pytest.raises(UsageError, match=r"'mine' is faulty: run `codeblock languages check mine` \(.*no_such_node"):
+        load_all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "fault"),
+    [
+        ({"query": "(module) @item\n(block)\n"}, "codeblock.scm:2: a pattern without a capture, which says nothing"),
+        ({"query": "(modul) @item\n"}, "codeblock.scm:1: invalid node type: modul; did you mean 'module'?"),
+        ({"aliases": '["mine", "py"]'}, "language.toml:3: 'py' is among the aliases of python"),
+        ({"endings": '[".py"]'}, "language.toml:4: '.py' is among the endings of python"),
+        ({"queries": '["own.scm"]'}, "language.toml: language pack 'mine' has no file own.scm"),
+        (
+            {"tables": "[detect]\nsiblings = ['pythn']"},
+            "language.toml:6: there is no language pack 'pythn'; did you mean 'python'?",
+        ),
+        (
+            {"tables": "[detect]\nfirst_line = '('"},
+            "language.toml:6: detect.first_line: '(' is no regular expression: missing ), unterminated subpattern at position 0",
+        ),
+        (
+            {"tables": "[grammar]\nfunction = 'langage'"},
+            "language.toml:6: tree_sitter_python has no function 'langage'; did you mean 'language'? (it has language)",
+        ),
+        (
+            {"tables": "[grammar]\nmodule = 'tree_sitter_pyton'"},
+            "language.toml:6: tree-sitter-python is installed, but has no module 'tree_sitter_pyton'",
+        ),
+        (
+            {"tables": "[grammar]\nversion = '0.1'"},
+            f"language.toml:6: tree-sitter-python is {metadata.version('tree-sitter-python')}; the pack was tested with 0.1, "
+            "and node kinds may have changed",
+        ),
+        (
+            {"tables": "[grammar\n"},
+            "language.toml:5: not TOML: Expected ']' at the end of a table declaration (at line 5, column 9)",
+        ),
+    ],
+)
+def test_check_says_what_is_wrong_and_where(own_pack: Callable[..., None], changes: dict[str, str], fault: str) -> None:
+    own_pack(**changes)
+    assert [str(found) for found in loader.check("mine")] == [fault]
+
+
+def test_a_directory_of_packs_must_exist(own_pack: Callable[..., None], monkeypatch: pytest.MonkeyPatch) -> None:
+    own_pack()
+    monkeypatch.setenv(loader.EXTRA, "/no/such/place")
+    loader._folders.cache_clear()
+    with pytest.raises(UsageError, match=r"CODEBLOCK_LANGUAGES is '/no/such/place', which is no directory"):
+        loader._folders()
 
 
 def test_missing_grammar_names_its_distribution(monkeypatch):
     def fail(name: str):
         raise ModuleNotFoundError(name)
 
+    loader.tables("python")
     monkeypatch.setattr(importlib, "import_module", fail)
     with pytest.raises(MissingExtraError, match=r"analysing python needs tree-sitter-python.*: pip install tree-sitter-python$"):
         load.__wrapped__("python")

@@ -17,7 +17,7 @@ def explain(
         str | None, typer.Option("--id", help="The sample's id, or its place in the result from 0.", show_default=False)
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print plain data instead.")] = False,
-    width: Annotated[int | None, typer.Option(help="Columns to use; those of the terminal when absent.")] = None,
+    width: Annotated[int | None, typer.Option(min=20, help="Columns to use; those of the terminal when absent.")] = None,
 ) -> None:
     """Show one sample with its supervised tokens in colour and the scores of its items; or the items of a source file."""
     from rich.console import Console

@@ -36,12 +36,15 @@ def check_packs(
     """Check packs against their contract and their fixtures. Exits 1 on any fault."""
     from codeblock.analyze.fixtures import cases, check_case
     from codeblock.languages import languages as packs
+    from codeblock.languages.contract import Fault
     from codeblock.languages.loader import check
 
     failed = False
     for pack in [name] if name else packs():
         faults = check(pack)
         found = [] if faults else cases(pack)
+        if not (faults or found):
+            faults.append(Fault("fixtures", 0, "no cases: what no fixture says is not known to hold"))
         faults += [fault for case in found for fault in check_case(pack, case)]
         assertions = sum(len(case.assertions) for case in found)
         for fault in faults:
@@ -64,7 +67,7 @@ def show_file(
     name: Annotated[str, typer.Argument(help="Of a pack.", show_default=False)],
     file: Annotated[Path, typer.Argument(help="A source file.", show_default=False)],
     as_json: Annotated[bool, typer.Option("--json", help="Print plain data instead.")] = False,
-    width: Annotated[int | None, typer.Option(help="Columns to use; those of the terminal when absent.")] = None,
+    width: Annotated[int | None, typer.Option(min=20, help="Columns to use; those of the terminal when absent.")] = None,
 ) -> None:
     """Show the items and edges of a source file as one pack sees it, whatever the file's name."""
     from codeblock.cli.explain import show_source

@@ -12,12 +12,24 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from importlib import metadata
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import tree_sitter
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, ValidationError
 
 from codeblock.errors import nearest
+
+
+def _compiled(pattern: str) -> str:
+    try:
+        re.compile(pattern)
+    except re.error as error:
+        raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+    return pattern
+
+
+Pattern = Annotated[str, AfterValidator(_compiled)]
+"""A regular expression."""
 
 
 class _Table(BaseModel):
@@ -40,11 +52,11 @@ class Grammar(_Table):
 class Detect(_Table):
     """How code is recognised that no fence names."""
 
-    first_line: str
-    telltales: tuple[str, ...]
+    first_line: Pattern
+    telltales: tuple[Pattern, ...]
     prompts: tuple[str, ...]
     siblings: tuple[str, ...]
-    requires: str = ""
+    requires: Pattern = ""
     parses_prose: bool = False
 
 
@@ -186,19 +198,35 @@ def check_tables(raw: dict[str, Any], text: str) -> list[Fault]:
     return []
 
 
-def check_grammar(tables: Tables) -> list[Fault]:
-    """Check that the grammar is installed, in the version that the pack was tested with."""
+def check_grammar(tables: Tables, text: str) -> list[Fault]:
+    """Check that the grammar is installed, in the version that the pack was tested with.
+
+    Args:
+        tables: of the pack.
+        text: of ``language.toml``, for the line numbers.
+    """
     grammar = tables.grammar
+
+    def fault(key: str, message: str) -> list[Fault]:
+        return [Fault("language.toml", line_of(text, f"{key} ="), message)]
+
     try:
         found = metadata.version(grammar.distribution)
-        importlib.import_module(grammar.module)
-    except (metadata.PackageNotFoundError, ModuleNotFoundError):
-        return [Fault("language.toml", 0, f"{grammar.distribution} is not installed: pip install {grammar.distribution}")]
+    except metadata.PackageNotFoundError:
+        return fault("distribution", f"{grammar.distribution} is not installed: pip install {grammar.distribution}")
+    try:
+        module = importlib.import_module(grammar.module)
+    except ModuleNotFoundError:
+        return fault("module", f"{grammar.distribution} is installed, but has no module {grammar.module!r}")
+    if not hasattr(module, grammar.function):
+        known = [name for name in vars(module) if name.startswith("language")]
+        hint = nearest(grammar.function, known)
+        return fault("function", f"{grammar.module} has no function {grammar.function!r}{hint} (it has {', '.join(known)})")
     if not f"{found}.".startswith(f"{grammar.version}."):
         message = (
             f"{grammar.distribution} is {found}; the pack was tested with {grammar.version}, and node kinds may have changed"
         )
-        return [Fault("language.toml", 0, message)]
+        return fault("version", message)
     return []
 
 
@@ -210,7 +238,7 @@ def check_kinds(tables: Tables, text: str, grammar: tree_sitter.Language) -> lis
     named += [*closing.brackets, *closing.brackets.values(), *closing.words, *closing.words.values()]
     named += [*closing.modifiers, *closing.loops, *closing.string_start, *closing.string_end]
     return [
-        Fault("language.toml", _line_of(text, f'"{name}"'), f"the grammar has no node kind {name!r}{nearest(name, kinds)}")
+        Fault("language.toml", line_of(text, f'"{name}"'), f"the grammar has no node kind {name!r}{nearest(name, kinds)}")
         for name in dict.fromkeys(named)
         if name not in kinds
     ]
@@ -242,7 +270,9 @@ def _pattern_faults(file: str, query: tree_sitter.Query, source: bytes) -> Itera
         if "#" in own:
             yield Fault(file, line, "a predicate: the engine runs none")
         captures: list[str] = re.findall(r"@([\w.]+)", own)
-        if len(captures) != 1:
+        if not captures:
+            yield Fault(file, line, "a pattern without a capture, which says nothing")
+        elif len(captures) > 1:
             yield Fault(file, line, f"a pattern with {len(captures)} captures: Tree-sitter drops some without a word")
         for name in captures:
             if name not in CAPTURES:
@@ -255,12 +285,13 @@ def _table_fault(error: Any, text: str) -> Fault:
     for key in path[:-1]:
         annotation = here.model_fields[key].annotation if key in getattr(here, "model_fields", {}) else None
         here = annotation if isinstance(annotation, type) and issubclass(annotation, BaseModel) else here
-    line = _line_of(text, path[-1])
+    line = line_of(text, path[-1])
     if error["type"] == "extra_forbidden":
         return Fault("language.toml", line, f"unknown key {path[-1]!r}{nearest(path[-1], here.model_fields)}")
     if error["type"] == "missing":
         return Fault("language.toml", 0, f"missing key {'.'.join(path)!r}")
-    return Fault("language.toml", line, f"{'.'.join(path)}: {error['msg'][0].lower()}{error['msg'][1:]}")
+    message = error["msg"].removeprefix("Value error, ")
+    return Fault("language.toml", line, f"{'.'.join(path)}: {message[0].lower()}{message[1:]}")
 
 
 def _query_fault(file: str, message: str, kinds: set[str], fields: set[str]) -> Fault:
@@ -269,10 +300,11 @@ def _query_fault(file: str, message: str, kinds: set[str], fields: set[str]) -> 
     line = int(place[1]) + 1 if place else 0
     wrong = re.search(r": (\w+)\s*$", message)
     hint = nearest(wrong[1], fields if "field" in message else kinds) if wrong else ""
-    return Fault(file, line, f"{message[0].lower()}{message[1:]}{hint}")
+    said = re.sub(r" at row \d+, column \d+", "", message)
+    return Fault(file, line, f"{said[0].lower()}{said[1:]}{hint}")
 
 
-def _line_of(text: str, what: str) -> int:
+def line_of(text: str, what: str) -> int:
     """The first line that holds a text, from 1; 0 if none does."""
     at = text.find(what)
     return text.count("\n", 0, at) + 1 if at >= 0 else 0

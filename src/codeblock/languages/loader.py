@@ -68,7 +68,7 @@ from typing import Any
 import tree_sitter
 
 from codeblock.errors import MissingExtraError, UsageError, nearest
-from codeblock.languages.contract import Fault, Tables, Tokens, check_grammar, check_kinds, check_query, check_tables
+from codeblock.languages.contract import Fault, Tables, Tokens, check_grammar, check_kinds, check_query, check_tables, line_of
 
 EXTRA = "CODEBLOCK_LANGUAGES"
 """Environment variable that names a directory of further packs."""
@@ -162,6 +162,8 @@ def load(name: str) -> Language:
         grammar = _grammar(pack)
     except ModuleNotFoundError:
         raise MissingExtraError(pack.grammar.distribution, None, f"analysing {name}") from None
+    except AttributeError:
+        raise UsageError(f"language pack {name!r} is faulty: run `codeblock languages check {name}`") from None
     closing = pack.closing
     closers = {**closing.brackets, **{word: f"\n{closer}" for word, closer in closing.words.items()}}
     kinds = [(i, grammar.node_kind_for_id(i) or "") for i in range(grammar.node_kind_count)]
@@ -256,19 +258,46 @@ def check(name: str) -> list[Fault]:
     try:
         raw, text = _raw(name)
     except tomllib.TOMLDecodeError as error:
-        return [Fault("language.toml", 0, f"not TOML: {error}")]
+        place = re.search(r"at line (\d+)", str(error))
+        return [Fault("language.toml", int(place[1]) if place else 0, f"not TOML: {error}")]
     faults = check_tables(raw, text)
     if faults:
         return faults
     pack = Tables.model_validate(raw)
     if pack.name != name:
         return [Fault("language.toml", 1, f"the name is {pack.name!r}, but the folder is {name!r}")]
-    faults = check_grammar(pack)
-    if any("not installed" in fault.message for fault in faults):
+    faults = [*_check_names(pack, text), *check_grammar(pack, text)]
+    try:
+        grammar, queries = _grammar(pack), _queries(name)
+    except (ModuleNotFoundError, AttributeError):  # as one of the faults says
         return faults
-    grammar = _grammar(pack)
+    except UsageError as error:
+        return [*faults, Fault("language.toml", 0, str(error))]
     faults += check_kinds(pack, text, grammar)
-    return [*faults, *(fault for file, query in _queries(name) for fault in check_query(file, query, grammar))]
+    return [*faults, *(fault for file, query in queries for fault in check_query(file, query, grammar))]
+
+
+def _check_names(pack: Tables, text: str) -> list[Fault]:
+    """What a pack says of itself and of other packs, compared with what those say."""
+    faults: list[Fault] = []
+    for other in languages():
+        if other != pack.name:
+            try:
+                theirs = tables(other)
+            except UsageError:  # which its own check tells
+                continue
+            for kind, claimed in (
+                ("aliases", {*pack.aliases} & {*theirs.aliases}),
+                ("endings", {*pack.endings} & {*theirs.endings}),
+            ):
+                faults += [
+                    Fault("language.toml", line_of(text, kind), f"{name!r} is among the {kind} of {other}") for name in claimed
+                ]
+    for name in pack.detect.siblings:
+        if name not in languages():
+            hint = nearest(name, languages())
+            faults.append(Fault("language.toml", line_of(text, "siblings"), f"there is no language pack {name!r}{hint}"))
+    return faults
 
 
 def fixtures(name: str) -> list[tuple[str, str]]:
@@ -323,6 +352,8 @@ def _folders() -> dict[str, Any]:
     """The folders of all packs, by name."""
     extra = os.environ.get(EXTRA)
     found: dict[str, Any] = {}
+    if extra and not Path(extra).is_dir():
+        raise UsageError(f"{EXTRA} is {extra!r}, which is no directory: it names the one that holds packs of your own")
     for root in (resources.files("codeblock.languages"), *([Path(extra)] if extra else [])):
         for folder in root.iterdir():
             if folder.joinpath("language.toml").is_file():
@@ -359,10 +390,12 @@ def _queries(name: str) -> list[tuple[str, str]]:
 
 
 def _find(name: str, file: str) -> tuple[str, str]:
-    if not _folders()[name].joinpath(file).is_file() and (below := base(name)):
-        path, text = _find(below, file)
-        return (path if path.startswith("..") else f"../{below}/{path}"), text
-    return file, _text(name, file)
+    pack: str | None = name
+    while pack is not None:
+        if _folders()[pack].joinpath(file).is_file():
+            return (file if pack == name else f"../{pack}/{file}"), _text(pack, file)
+        pack = base(pack)
+    raise UsageError(f"language pack {name!r} has no file {file}")
 
 
 def _grammar(pack: Tables) -> tree_sitter.Language:

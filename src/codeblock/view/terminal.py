@@ -79,6 +79,7 @@ def items_view(items: list[dict[str, Any]], edges: list[dict[str, Any]], texts: 
             overflow="ellipsis",
             width=left if name == "item" else size,
         )
+    feeds = _feeds(edges) if edges_shown else {}
     for number, (item, text) in enumerate(zip(items, texts, strict=True)):
         cells: list[str | Text] = [str(number), Text(str(item["line"]), style="dim"), _outline(item, text)]
         structural = item["kind"] not in ("comment", "docstring", "error")
@@ -95,7 +96,7 @@ def items_view(items: list[dict[str, Any]], edges: list[dict[str, Any]], texts: 
                 Text(verdict, style=_VERDICT_STYLE.get(verdict, "dim")),
             ]
         if edges_shown:
-            cells.append(Text(_feeds(number, edges), style="dim"))
+            cells.append(Text(feeds.get(number, ""), style="dim"))
         table.add_row(*cells)
     used = {item.get("verdict") for item in items}
     legend = "; ".join(f"{verdict} = {meaning}" for verdict, meaning in _VERDICT_LEGEND.items() if verdict in used)
@@ -167,10 +168,9 @@ def _score(value: float, shown: bool) -> str:
     return f"{value:.2f}" if shown else ""
 
 
-def _feeds(number: int, edges: list[dict[str, Any]]) -> str:
-    """The items that an item's definitions reach, by variable."""
-    targets: dict[str, dict[str, None]] = {}  # each once, though it may both call and use what is defined
+def _feeds(edges: list[dict[str, Any]]) -> dict[int, str]:
+    """Per item, the items that its definitions reach, by variable."""
+    targets: dict[int, dict[str, dict[str, None]]] = {}  # each once, though it may both call and use what is defined
     for edge in edges:
-        if edge["source"] == number:
-            targets.setdefault(edge["variable"], {})[str(edge["target"])] = None
-    return ", ".join(f"{variable}→{' '.join(to)}" for variable, to in targets.items())
+        targets.setdefault(edge["source"], {}).setdefault(edge["variable"], {})[str(edge["target"])] = None
+    return {source: ", ".join(f"{name}→{' '.join(to)}" for name, to in named.items()) for source, named in targets.items()}
