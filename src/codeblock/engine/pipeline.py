@@ -6,11 +6,10 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import yaml
 
@@ -18,6 +17,7 @@ from codeblock.analyze.stage import AnalyzeStage
 from codeblock.config import Recipe, build_recipe
 from codeblock.data.read import check_inputs, describe_inputs, read
 from codeblock.engine.local import run_stage
+from codeblock.engine.watch import Watch
 from codeblock.errors import DataError, StoreError, UsageError
 from codeblock.export.artefact import NO_SUPERVISED_TOKEN, STAGES, check_stages, write_manifest, write_selection
 from codeblock.scoring.stage import ScoreStage
@@ -37,14 +37,6 @@ from codeblock.store import (
 _SCORED = "stages/scored.json"
 _OVERWRITE = "choose another --out, or replace it with --overwrite"
 _OWN_SHARE = 0.75  # of a sample's time: then the analysis ends by itself; the guard ends what no check inside it can
-
-
-class Watch(Protocol):
-    """Shows how far a stage is."""
-
-    def __call__(self, stage: str) -> AbstractContextManager[Callable[[int, int | None], None]]:
-        """Enter for the time of one stage; what it gives is called with the rows done so far and their total, None if unknown."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
