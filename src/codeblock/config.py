@@ -118,7 +118,7 @@ class CurateSettings(Settings):
     clusters: int | None = Field(None, ge=1, description="clusters of `clam`; the root of half the pool's size when absent")
     clam: Literal["diversity", "density"] = Field("diversity", description="what `clam` thins its clusters by")
     sample_seed: int = Field(0, ge=-(2**63), lt=2**63, description="of the random strategy")
-    pool_shard_rows: int = Field(1024, ge=1, description="rows per shard of the pool, the unit of resuming")
+    pool_shard_rows: int = Field(256, ge=1, description="rows per shard of the pool, the unit of resuming")
 
 
 class CurateRecipe(Settings):

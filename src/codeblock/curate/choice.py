@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from codeblock.config import CurateSettings
-from codeblock.curate.duplicates import Uint32, near_duplicates, shingle_hashes
+from codeblock.curate.duplicates import near_duplicates, shingle_hashes
 from codeblock.curate.mix import parse_weights, take
 from codeblock.curate.neighbours import batches, exact_searches, listed_searches, nearest_neighbours, recall
 from codeblock.curate.profiles import Profiles, load_pool_vectors, load_texts
@@ -185,19 +185,12 @@ def _duplicates(
     near = near_duplicates(
         np.arange(len(unique)),
         profiles.bands[unique],
-        lambda places: _shingles(stages, unique[list(places)]),
+        lambda places: [shingle_hashes(text) for text in load_texts(stages, unique[list(places)])],
         threshold,
     )
     for place, (other, alike) in near.items():
         found[int(unique[place])] = int(unique[other]), round(alike, 4), Dropped.NEAR_DUPLICATE
     return found
-
-
-def _shingles(stages: Path, rows: Int64) -> list[Uint32]:
-    """The `shingle_hashes` of some rows, given by number in any order."""
-    place = np.argsort(rows, kind="stable")
-    found = [shingle_hashes(text) for text in load_texts(stages, rows[place])]
-    return [found[n] for n in np.argsort(place, kind="stable").tolist()]
 
 
 def _search(

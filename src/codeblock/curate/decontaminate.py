@@ -27,7 +27,7 @@ N = 10
 SHORTEST = 6
 """Tokens of the shortest text that is looked for; up to `N`, the text is one run."""
 
-NAMELESS_N = 20
+NAMELESS_N = 16
 """Tokens in a run of nameless code, which says less; shorter solutions are not looked for in that form."""
 
 NAMELESS_OVERLAP = 0.6
@@ -37,6 +37,8 @@ Uint64 = npt.NDArray[np.uint64]
 
 _OWN_NAMES = frozenset(name.lower() for name in (*keyword.kwlist, *keyword.softkwlist, *dir(builtins), "self"))
 _SEED = 20_251
+_PREFIX_BITS = 22
+_SHIFT = np.uint64(64 - _PREFIX_BITS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +166,13 @@ class _Table:
         owners = np.repeat(np.array([n for _, n in parts], np.int64), [len(runs) for runs, _ in parts])
         order = np.argsort(hashes, kind="stable")
         self._hashes, self._owners = hashes[order], owners[order]
+        self._prefixes = np.zeros(1 << _PREFIX_BITS, dtype=np.bool_)
+        self._prefixes[hashes >> _SHIFT] = True
 
     def count(self, runs: Sequence[Uint64], documents: int) -> npt.NDArray[np.int64]:
         """[documents] how many distinct runs each shares with a sample."""
-        mine = np.unique(np.concatenate([np.zeros(0, np.uint64), *runs]))
+        # most runs of most samples are in no document, and this tells so for little
+        mine = np.unique(np.concatenate([np.zeros(0, np.uint64), *(r[self._prefixes[r >> _SHIFT]] for r in runs)]))
         begin = np.searchsorted(self._hashes, mine, side="left")
         length = np.searchsorted(self._hashes, mine, side="right") - begin
         hit = length > 0

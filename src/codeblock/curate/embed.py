@@ -31,6 +31,9 @@ class Embedder(Protocol):
     fits: bool
     """Whether it learns from the pool first (see `setup`)."""
 
+    light: bool
+    """Whether several processes may load it at once."""
+
     def fingerprint(self) -> dict[str, Any]:
         """Return what the vectors depend on besides the texts, as JSON. Loads nothing large."""
         ...
@@ -52,6 +55,7 @@ class WordLlama:
     """
 
     fits = False
+    light = True
 
     def __init__(self) -> None:
         spec = importlib.util.find_spec("wordllama")
@@ -94,6 +98,7 @@ class TfIdf:
     """
 
     fits = True
+    light = False
     _BUCKETS = 1 << 16
     _PROJECTED = 1024
     _DIMENSIONS = 256
@@ -142,6 +147,7 @@ class SentenceTransformer:
     """
 
     fits = False
+    light = False
 
     def __init__(self, model: str) -> None:
         if importlib.util.find_spec("sentence_transformers") is None:

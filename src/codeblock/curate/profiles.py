@@ -133,10 +133,14 @@ def take_rows(stages: Path, stage: str, columns: Sequence[str] | None, rows: Int
         first += size
 
 
-def load_texts(stages: Path, rows: Int64) -> Iterator[str]:
-    """The whole texts of some rows, given by number in ascending order."""
-    for _, table in take_rows(stages, POOL, ["messages"], rows):
-        yield from map(whole_text, table["messages"].to_pylist())
+def load_texts(stages: Path, rows: Int64) -> list[str]:
+    """The whole texts of some rows, given by number in any order."""
+    place = np.argsort(rows, kind="stable")
+    texts = [""] * len(rows)
+    for where, table in take_rows(stages, POOL, ["messages"], rows[place]):
+        for number, messages in zip(place[where].tolist(), table["messages"].to_pylist(), strict=True):
+            texts[number] = whole_text(messages)
+    return texts
 
 
 def load_pool_vectors(stages: Path, rows: Int64, embeddings: Path | None) -> Float32:

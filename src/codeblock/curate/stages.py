@@ -149,6 +149,9 @@ class EmbedStage:
 
     A sample whose text says nothing to the embedder is dropped as ``no_embedding``.
 
+    Attributes:
+        light: whether several processes may run it at once.
+
     Args:
         embedder: makes the vectors.
         sample: gives the texts that an embedder which learns may learn from.
@@ -161,6 +164,7 @@ class EmbedStage:
     )
 
     def __init__(self, embedder: Embedder, sample: Callable[[], Sequence[str]], sample_hash: str | None) -> None:
+        self.light = embedder.light
         self._embedder = embedder
         self._sample = sample
         self._sample_hash = sample_hash

@@ -7,6 +7,7 @@ import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -182,7 +183,7 @@ def curate_pool(
     if _embeds(settings):
         with watch("embedding") as progress:
             embed = _embed_stage(find_embedder(settings.embedder), stages)
-            reports.append(run_stage(embed, [pool, content], embedding, progress=progress))
+            reports.append(run_stage(embed, [pool, content], embedding, workers=workers if embed.light else 1, progress=progress))
     used = [POOL, CONTENT, QUALITY]
     used += [DIFFICULTY] if needs_model(settings) else []
     used += [EMBEDDING] if _embeds(settings) else []
@@ -278,13 +279,7 @@ def _embed_stage(embedder: Embedder, stages: Path) -> EmbedStage:
     smallest = sorted(dict(sorted(hashes, reverse=True)).items())[:FIT_SAMPLES]
     digest = hashlib.sha256(b"".join(value for value, _ in smallest)).hexdigest()
     rows = np.array([row for _, row in smallest], dtype=np.int64)
-    place = np.argsort(rows, kind="stable")
-
-    def sample() -> list[str]:
-        texts = list(load_texts(stages, rows[place]))
-        return [texts[n] for n in np.argsort(place, kind="stable").tolist()]
-
-    return EmbedStage(embedder, sample, digest)
+    return EmbedStage(embedder, partial(load_texts, stages, rows), digest)
 
 
 def _key(stages: Path, used: Sequence[str], settings: CurateSettings, groups: Mapping[str, str]) -> str:
