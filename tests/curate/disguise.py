@@ -12,7 +12,9 @@ _LAYOUT = (tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, toke
 def rename(source: str) -> str:
     """Give every name of a Python source another one, but for keywords, builtins, attributes and what is imported."""
     tokens = list(tokenize.generate_tokens(io.StringIO(source).readline))
-    imported = {name for line in re.findall(r"^\s*(?:from .*)?import (.*)$", source, re.MULTILINE) for name in re.findall(r"\w+", line)}
+    imported = {
+        name for line in re.findall(r"^\s*(?:from .*)?import (.*)$", source, re.MULTILINE) for name in re.findall(r"\w+", line)
+    }
     modules = set(re.findall(r"^\s*from (\w+)", source, re.MULTILINE))
     kept = {*keyword.kwlist, *keyword.softkwlist, *dir(builtins), *imported, *modules, "self"}
     new: dict[str, str] = {}

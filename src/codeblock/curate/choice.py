@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +15,7 @@ import pyarrow as pa
 from codeblock.config import CurateSettings
 from codeblock.curate.duplicates import near_duplicates, shingle_hashes
 from codeblock.curate.mix import parse_weights, take
-from codeblock.curate.neighbours import batches, exact_searches, listed_searches, nearest_neighbours, recall
+from codeblock.curate.neighbours import Search, batches, exact_searches, listed_searches, nearest_neighbours, recall
 from codeblock.curate.profiles import Profiles, load_pool_vectors, load_texts
 from codeblock.curate.quality import Source, quality_classes
 from codeblock.curate.scarcity import scarcity
@@ -29,6 +29,7 @@ NEIGHBOURS = "neighbours"
 
 _SHARD_QUERIES = 16_384  # seconds of work
 _RECALL_QUERIES = 500
+_REFINED = 0.01  # share of the rows that are compared with everything where the others are not
 
 Progress = Callable[[int, int | None], None]
 
@@ -196,30 +197,46 @@ def _duplicates(
 def _search(
     vectors: Float32, settings: CurateSettings, shards: Shards, progress: Progress | None
 ) -> tuple[Int32, Float32, dict[str, Any]]:
-    """[N, k] neighbours and similarities, shard by shard, of which those that are there are not made again."""
+    """[N, k] neighbours and similarities, shard by shard, of which those that are there are not made again.
+
+    Inverted lists never find a neighbour that is too near, so that a row can only look too scarce. The scarcest are therefore
+    compared with everything afterwards: then all that are truly scarcer than the others seem are among them, in their true order.
+    """
     count, k = len(vectors), settings.neighbours
     exact = count <= settings.exact_up_to
     facts: dict[str, Any] = {"search": "exact" if exact else "inverted lists", "k": k, "rows": count}
-    digest = hashlib.sha256(vectors.tobytes()).hexdigest()
     made_from = {"name": NEIGHBOURS, "version": 1, **facts}
+    digest = hashlib.sha256(vectors.tobytes()).hexdigest()
     near = np.full((count, k), -1, dtype=np.int32)
     similar = np.full((count, k), np.nan, dtype=np.float32)
-    plan = batches(exact_searches(count, _SHARD_QUERIES) if exact else listed_searches(vectors), _SHARD_QUERIES)
     finished = number = 0
-    for number, batch in enumerate(plan, 1):
-        queries = np.concatenate([search.queries for search in batch])
-        key = shard_key(made_from, [digest, hashlib.sha256(queries.tobytes()).hexdigest()])
-        if shards.find(number - 1, key) is None:
-            parts = [nearest_neighbours(vectors, search, k) for search in batch]
-            found, alike = (np.concatenate(part) for part in zip(*parts, strict=True))
-            table = pa.table({"neighbours": pa.array(list(found)), "similarities": pa.array(list(alike))})
-            shards.write(number - 1, key, {part_name(number - 1): parquet_bytes(table)}, Counts(len(queries), len(queries)))
-        table = read_table(shards.directory / part_name(number - 1))
-        near[queries] = table["neighbours"].combine_chunks().flatten().to_numpy().reshape(-1, k)
-        similar[queries] = table["similarities"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(-1, k)
-        finished += len(queries)
-        if progress is not None:
-            progress(finished, count)
+
+    def run(searches: Sequence[Search]) -> None:
+        nonlocal finished, number
+        for batch in batches(searches, _SHARD_QUERIES):
+            queries = np.concatenate([search.queries for search in batch])
+            key = shard_key(made_from, [digest, hashlib.sha256(queries.tobytes()).hexdigest()])
+            if shards.find(number, key) is None:
+                parts = [nearest_neighbours(vectors, search, k) for search in batch]
+                found, alike = (np.concatenate(part) for part in zip(*parts, strict=True))
+                table = pa.table({"neighbours": pa.array(list(found)), "similarities": pa.array(list(alike))})
+                shards.write(number, key, {part_name(number): parquet_bytes(table)}, Counts(len(queries), len(queries)))
+            table = read_table(shards.directory / part_name(number))
+            near[queries] = table["neighbours"].combine_chunks().flatten().to_numpy().reshape(-1, k)
+            similar[queries] = table["similarities"].combine_chunks().flatten().to_numpy(zero_copy_only=False).reshape(-1, k)
+            number += 1
+            finished += len(queries)
+            if progress is not None:
+                progress(finished, count)
+
+    if exact:
+        run(exact_searches(np.arange(count), count, _SHARD_QUERIES))
+    else:
+        run(listed_searches(vectors))
+        scarcest = np.argsort(-scarcity(similar), kind="stable")[: max(1, int(_REFINED * count))]
+        finished = count - len(scarcest)
+        run(exact_searches(np.sort(scarcest), count, _SHARD_QUERIES))
+        facts["refined"] = len(scarcest)
     shards.prune(number)
     return near, similar, facts
 

@@ -1,8 +1,8 @@
 """Nearest neighbours by cosine similarity: exact up to some size of the pool, over inverted lists above.
 
 Both are matrix products in blocks. Inverted lists (Jégou, Douze and Schmid 2011): k-means divides the vectors into cells, and a
-vector is compared with those of the cells nearest to its own. The outliers, whose distance matters most here, are not lost as in
-a graph index: they are compared with as many others as everybody else.
+vector is compared with those of the cells nearest to its own. No vector is lost, as an outlier may be in a graph index, and every
+one is compared with at least `CANDIDATES` others.
 """
 
 from __future__ import annotations
@@ -33,10 +33,10 @@ class Search:
     base: Int64
 
 
-def exact_searches(count: int, rows: int) -> list[Search]:
-    """Compare everything with everything, so many rows at a time."""
+def exact_searches(queries: Int64, count: int, rows: int) -> list[Search]:
+    """Compare so many vectors at a time with all `count`."""
     everything = np.arange(count)
-    return [Search(everything[begin : begin + rows], everything) for begin in range(0, count, rows)]
+    return [Search(queries[begin : begin + rows], everything) for begin in range(0, len(queries), rows)]
 
 
 def listed_searches(vectors: Float32, candidates: int = CANDIDATES) -> list[Search]:

@@ -21,6 +21,7 @@ from codeblock.analyze.deadline import Deadline
 from codeblock.analyze.segment import Block, segment
 from codeblock.curate.text import Turns, response_texts
 from codeblock.errors import AnalysisTimeout, UsageError, nearest
+from codeblock.languages import languages, load
 from codeblock.types import Float64, Int64, SegmentKind
 
 COLUMN = "column:"
@@ -127,6 +128,8 @@ def column(row: Row, name: str) -> Measured:
 def heuristics(row: Row) -> Measured:
     """How many of the checks in `Check` the responses pass, without any model; 0 to 5."""
     texts = response_texts(row.messages)
+    for name in languages():  # once, which takes longer than parsing most samples, and is no part of this one
+        load(name)
     deadline = Deadline(row.seconds)
     try:
         blocks = [segment(text.encode(), n, deadline) for n, text in enumerate(texts)]
@@ -205,7 +208,7 @@ def quality_classes(values: Float64, sources: Sequence[Source], quantiles: int) 
         else:
             edges = np.unique(here)
             if len(edges) > quantiles:
-                edges = np.unique(np.quantile(here, np.arange(quantiles) / quantiles, method="lower"))
+                edges = np.unique(np.sort(here)[np.arange(quantiles) * len(here) // quantiles])
             classes[known, number] = np.searchsorted(edges, here, side="right") - 1
     return classes
 

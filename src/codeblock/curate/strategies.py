@@ -103,11 +103,11 @@ def clam(pool: Pool, settings: CurateSettings) -> Int64:
     clusters = settings.clusters or max(1, round((count / 2) ** 0.5))
     cell = _k_means(points, min(clusters, count))
     place = np.empty(count)
-    for number in range(int(cell.max(initial=-1)) + 1):
+    for number in np.unique(cell).tolist():
         mine = np.flatnonzero(cell == number)
         worth = _spread(points[mine]) if settings.clam == "diversity" else _sparsity(points[mine])
         # the j-th of n samples comes at (j + 1/2) / n: every cluster has then given the same share of its samples
-        place[mine[np.argsort(-worth, kind="stable")]] = (np.arange(len(mine)) + 0.5) / max(1, len(mine))
+        place[mine[np.argsort(-worth, kind="stable")]] = (np.arange(len(mine)) + 0.5) / len(mine)
     return np.argsort(place, kind="stable")
 
 
@@ -152,10 +152,16 @@ def _principal(vectors: Float32) -> Float64:
 
 
 def _k_means(points: Float64, count: int) -> Int64:
-    """[N] cluster of each point; Lloyd's algorithm from seeded points."""
+    """[N] cluster of each point; Lloyd's algorithm, from centres as in k-means++ (Arthur and Vassilvitskii 2007)."""
     if not len(points):
         return np.zeros(0, dtype=np.int64)
-    centres = points[np.sort(np.random.default_rng(0).permutation(len(points))[:count])]
+    drawn = np.random.default_rng(0)
+    chosen = [int(drawn.integers(len(points)))]
+    distance = np.full(len(points), np.inf)
+    while len(chosen) < count:
+        np.minimum(distance, ((points - points[chosen[-1]]) ** 2).sum(axis=1), out=distance)
+        chosen.append(int(np.searchsorted(np.cumsum(distance), drawn.random() * distance.sum())) % len(points))
+    centres = points[chosen]
     cell = np.zeros(len(points), dtype=np.int64)
     for _ in range(_ROUNDS):
         square = (centres**2).sum(axis=1)

@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ from codeblock.curate.profiles import (
 from codeblock.curate.quality import find_sources
 from codeblock.curate.stages import ContentStage, EmbedStage, QualityStage
 from codeblock.curate.strategies import Needs
-from codeblock.data.inputs import Input, expand
+from codeblock.data.inputs import Input, expand, fetch
 from codeblock.data.read import InputFile, check_inputs, read
 from codeblock.engine.local import run_stage
 from codeblock.engine.watch import Watch
@@ -57,6 +58,9 @@ from codeblock.store import (
 )
 
 _VERSION = 1  # raise when the same profiles lead to another choice
+HUB = "stages/hub"
+"""Below a run directory, the data sets that were fetched from the Hub."""
+
 _REPORT = "curation.json"
 _OWN_SHARE = 0.75  # of a sample's time: then the parser ends by itself; the guard ends what no check inside it can
 _DATA_ROWS = 10_000  # per file of chosen samples
@@ -97,11 +101,12 @@ def curate(recipe: CurateRecipe, watch: Watch, *, overwrite: bool = False) -> Cu
     """
     root = Path(recipe.out)
     check_curation(recipe.curate, recipe.score)
+    files = expand(recipe.data, root / HUB)
+    check_inputs([file.path for file in files if file.hub is None], recipe.read)
     with run_lock(root):
-        files = expand(recipe.data, root / "stages" / "hub")
-        check_inputs([file.path for file in files], recipe.read)
         if not overwrite:
             _refuse_other(root, files)
+        fetch(files)
         (root / _REPORT).unlink(missing_ok=True)
         done = curate_pool(root / "stages", files, recipe.read, recipe.analyze, recipe.curate, recipe.score, watch)
         with watch("write") as progress:
@@ -163,7 +168,7 @@ def curate_pool(
         shard_rows = {"shard_rows": settings.pool_shard_rows}
         reads = read([file.path for file in files], reading.model_copy(update=shard_rows), pool, progress=progress)
     groups = {read_as.name: file.source for read_as, file in zip(reads.inputs, files, strict=True)}
-    reports = [reads.stage]
+    reports = [replace(reads.stage, name=POOL)]
     with watch("content") as progress:
         stage = ContentStage(benchmarks, settings.overlap)
         reports.append(run_stage(stage, [pool], content, workers=workers, progress=progress))
@@ -223,6 +228,31 @@ def chosen_samples(stages: Path) -> pa.Table:
     place = np.argsort(order, kind="stable")
     found = pa.concat_tables([table for _, table in take_rows(stages, POOL, None, order[place])])
     return found.take(pa.array(np.argsort(place, kind="stable"))).combine_chunks()
+
+
+def write_samples(stages: Path, key: str, out: Path, shard_rows: int) -> StageReport:
+    """Write the chosen samples as the first stage of ``codeblock select``.
+
+    Args:
+        stages: the directory of the stages.
+        key: of the decisions.
+        out: directory of the samples' shards.
+        shard_rows: rows per shard.
+    """
+    started = time.monotonic()
+    shards = Shards(out)
+    done: list[Done] = []
+    made = 0
+    for index, part in enumerate(_parts(chosen_samples(stages), shard_rows)):
+        here = f"{key}-{shard_rows}-{index}"
+        found = shards.find(index, here)
+        if found is None:
+            part = part.select(schemas.SAMPLES.names).cast(schemas.SAMPLES)
+            found = shards.write(index, here, {part_name(index): parquet_bytes(part)}, Counts(part.num_rows, part.num_rows))
+            made += 1
+        done.append(found)
+    shards.prune(len(done))
+    return summarize("samples", done, made, time.monotonic() - started)
 
 
 def response_bytes(stages: Path) -> dict[str, int]:
