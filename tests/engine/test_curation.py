@@ -193,7 +193,6 @@ def test_the_order_of_the_input_changes_nothing_for_an_embedder_that_learns(dire
     run(directory, "learnt-2", write_pool(directory / "shuffled" / "pool.jsonl", rows), embedder="tfidf")
     one, other = chosen(directory / "learnt"), chosen(directory / "learnt-2")
     assert [o["id"] for o in one] == [o["id"] for o in other]
-    assert sum(o["id"].startswith("rare") for o in one[:25]) == 20
 
 
 def test_the_same_run_again_makes_nothing_and_one_setting_remakes_only_what_depends_on_it(directory: Path) -> None:
