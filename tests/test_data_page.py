@@ -3,6 +3,7 @@
 import re
 
 from codeblock.config import ReadSettings
+from codeblock.curate.choice import Dropped
 from codeblock.data.formats import FORMATS, Reject
 from codeblock.data.rows import MAX_DEPTH, Unreadable
 from tests.conftest import ROOT
@@ -35,5 +36,6 @@ def test_reasons() -> None:
     written = {name for source in SOURCES for name in re.findall(r'RejectedSample\(\s*"(\w+)"', source)}
     written |= {name for source in SOURCES for name in re.findall(r'"reason"(?:\]|:) (?:= )?"(\w+)"', source)}
     written |= {"longer_than_context", "no_response_tokens", "no_supervised_token", "analyze_timeout", "analyze_crash"}
-    assert set(named) == {*Unreadable, *Reject, *written}
+    written |= {"benchmark_overlap", "no_embedding", "quality_timeout", "quality_crash"}
+    assert set(named) == {*Unreadable, *Reject, *Dropped, *written}
     assert f"more than {MAX_DEPTH} deep" in PAGE

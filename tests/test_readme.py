@@ -6,6 +6,8 @@ import pytest
 import typer.main
 
 from codeblock.cli import app
+from codeblock.curate.quality import SOURCES
+from codeblock.curate.strategies import SAMPLE_STRATEGIES
 from codeblock.select.strategies import STRATEGIES
 from tests.conftest import ROOT
 
@@ -38,7 +40,7 @@ def test_every_command_and_strategy_is_documented() -> None:
     for command in typer.main.get_command(app).commands:  # type: ignore[attr-defined]
         assert f"`codeblock {command} " in README
     method = (ROOT / "docs" / "method.md").read_text()
-    for strategy in STRATEGIES:
+    for strategy in (*STRATEGIES, *SAMPLE_STRATEGIES, *SOURCES):
         assert f"| `{strategy}` |" in method
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar, get_args
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -86,12 +86,64 @@ class SelectSettings(Settings):
     seed: int = Field(0, description="of every random choice")
 
 
+class CurateSettings(Settings):
+    """Which samples of a pool are kept (METHOD A)."""
+
+    samples: float = Field(gt=0, description="samples to keep: a fraction of the usable ones up to 1, a count above 1")
+    sample_strategy: str = Field(
+        "codeblock", description="codeblock, random, longest, quality, scarcity, ds2-order, ifd or clam: which samples come first"
+    )
+    quality: str = Field(
+        "heuristics",
+        description="quality sources, the most important first, separated by commas: heuristics, tests, judge-min, judge-mean, "
+        "gce-band, column:NAME",
+    )
+    missing: Literal["last", "drop"] = Field("last", description="what becomes of a sample without one of the quality values")
+    quality_classes: int = Field(5, ge=1, description="classes that a numeric column is cut into, by quantiles")
+    order: Literal["lexicographic", "weighted"] = Field(
+        "lexicographic", description="scarcity decides inside quality classes, or a weighted sum of both does"
+    )
+    quality_weight: float = Field(0.5, ge=0, le=1, description="weight of quality in the weighted order")
+    gce_low: float = Field(0.1, ge=0, le=1, description="quantile of the mean GCE at which the band of `gce-band` begins")
+    gce_high: float = Field(0.9, ge=0, le=1, description="quantile at which it ends")
+    embedder: str = Field(
+        "wordllama", description="what scarcity compares samples by: wordllama, tfidf or sentence-transformers:MODEL"
+    )
+    embeddings: str | None = Field(None, description="use these vectors instead: a .npy file, one row per readable row")
+    neighbours: int = Field(10, ge=1, description="nearest neighbours whose mean distance is the scarcity")
+    exact_up_to: int = Field(200_000, ge=1, description="pool size up to which neighbours are exact; approximate above")
+    near_duplicate: float = Field(
+        0.8, gt=0, le=1, description="similarity (Jaccard, of token 3-grams) from which a sample is a near-duplicate"
+    )
+    benchmarks: str | None = Field(
+        None, description="drop samples that hold a task of these, separated by commas: humaneval, or files of tasks"
+    )
+    overlap: float = Field(0.3, gt=0, le=1, description="share of a task's 10-grams from which a sample holds it")
+    weights: str | None = Field(None, description="shares of the sources in what is kept: SOURCE=WEIGHT,...")
+    clusters: int | None = Field(None, ge=1, description="clusters of `clam`; the root of half the pool's size when absent")
+    clam: Literal["diversity", "density"] = Field("diversity", description="what `clam` thins its clusters by")
+    sample_seed: int = Field(0, ge=-(2**63), lt=2**63, description="of the random strategy")
+    pool_shard_rows: int = Field(256, ge=1, description="rows per shard of the pool, the unit of resuming")
+
+
+class CurateRecipe(Settings):
+    """One run of ``codeblock curate``, as written to ``recipe.yaml`` beside its results."""
+
+    data: tuple[str, ...] = Field(min_length=1, description="input files, directories, globs or hub ids")
+    out: str = Field(description="directory of the results")
+    read: ReadSettings = ReadSettings()  # pyright: ignore[reportCallIssue]
+    analyze: AnalyzeSettings = AnalyzeSettings()  # pyright: ignore[reportCallIssue]
+    curate: CurateSettings
+    score: ScoreSettings | None = None
+
+
 class Recipe(Settings):
     """One run of ``codeblock select``, as written to ``recipe.yaml`` beside its results."""
 
-    data: tuple[str, ...] = Field(min_length=1, description="input files")
+    data: tuple[str, ...] = Field(min_length=1, description="input files, directories, globs or hub ids")
     out: str = Field(description="directory of the results")
     read: ReadSettings = ReadSettings()  # pyright: ignore[reportCallIssue]
+    curate: CurateSettings | None = None
     analyze: AnalyzeSettings = AnalyzeSettings()  # pyright: ignore[reportCallIssue]
     score: ScoreSettings
     select: SelectSettings = SelectSettings()  # pyright: ignore[reportCallIssue]
@@ -101,6 +153,8 @@ _WHERE = {
     "data": ": name the input files on the command line, or as `data:` in a recipe",
     "out": ": say where the results go with --out, or as `out:` in a recipe",
     "score": ": say which model scores the tokens with --model, or as `score: {model: ...}` in a recipe",
+    "curate": ": say how many samples to keep with --samples, or as `curate: {samples: ...}` in a recipe",
+    "curate.samples": ": say how many samples to keep with --samples, or as `curate: {samples: ...}` in a recipe",
     "score.model": ": say which model scores the tokens with --model, or as `score: {model: ...}` in a recipe",
 }
 
@@ -124,35 +178,38 @@ def load_recipe(path: Path) -> dict[str, Any]:
     return loaded
 
 
-def build_recipe(values: dict[str, Any]) -> Recipe:
+_Recipe = TypeVar("_Recipe", Recipe, CurateRecipe)
+
+
+def build_recipe(values: dict[str, Any], kind: type[_Recipe] = Recipe) -> _Recipe:
     """Check nested plain values and return the recipe.
 
     Raises:
         UsageError: with every fault at once, and the nearest valid name for each unknown key.
     """
     try:
-        return Recipe.model_validate(values)
+        return kind.model_validate(values)
     except ValidationError as error:
-        raise UsageError("\n".join(_explain(e) for e in error.errors())) from None
+        raise UsageError("\n".join(_explain(e, kind) for e in error.errors())) from None
 
 
-def _explain(error: Any) -> str:
+def _explain(error: Any, kind: type[Settings]) -> str:
     """One line for one fault that pydantic found."""
     path = [str(p) for p in error["loc"]]
     name = ".".join(path)
     if error["type"] == "extra_forbidden":
-        known = _settings_at(path[:-1]).model_fields
+        known = _settings_at(path[:-1], kind).model_fields
         return f"unknown setting {name!r}{nearest(path[-1], known)} (known: {', '.join(known)})"
     if error["type"] == "missing":
         return f"missing setting {name!r}{_WHERE.get(name, '')}"
     return f"setting {name!r} is {error['input']!r}: {error['msg'][0].lower()}{error['msg'][1:]}"
 
 
-def _settings_at(path: list[str]) -> type[Settings]:
+def _settings_at(path: list[str], here: type[Settings]) -> type[Settings]:
     """The settings class that a path of keys leads to."""
-    here: type[Settings] = Recipe
     for key in path:
         annotation = here.model_fields[key].annotation
-        if isinstance(annotation, type) and issubclass(annotation, Settings):
-            here = annotation
+        for one in get_args(annotation) or (annotation,):
+            if isinstance(one, type) and issubclass(one, Settings):
+                here = one
     return here

@@ -58,6 +58,7 @@ class Parsed:
         cut: where the code was closed, if it was: what follows was not parsed, and nodes that end there may have been closed by
             us.
         error_bytes: bytes of damaged code, plus one for each missing token.
+        unfinished: whether a string is open at the end.
     """
 
     source: bytes
@@ -73,6 +74,7 @@ class Parsed:
     captures: dict[str, list[Interval]]
     cut: int | None
     error_bytes: int
+    unfinished: bool
 
 
 @dataclass(slots=True)
@@ -195,6 +197,7 @@ def read(attempt: Attempt, deadline: Deadline) -> Parsed:
         captures,
         cut,
         attempt.error_bytes,
+        attempt.unfinished,
     )
 
 

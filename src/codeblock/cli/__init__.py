@@ -18,6 +18,7 @@ from rich.logging import RichHandler
 from rich.markup import escape
 
 from codeblock import __version__
+from codeblock.cli.curate import curate
 from codeblock.cli.explain import explain
 from codeblock.cli.harvest import harvest
 from codeblock.cli.languages import languages
@@ -26,7 +27,7 @@ from codeblock.cli.select import select
 from codeblock.cli.verify import verify
 from codeblock.errors import CodeblockError
 
-COMMANDS = (select, explain, verify, harvest, run)
+COMMANDS = (select, curate, explain, verify, harvest, run)
 
 app = typer.Typer(
     name="codeblock",
@@ -80,6 +81,6 @@ def main() -> None:
     except _Interrupted as interrupted:
         number: int = interrupted.args[0]
         console.print(
-            f"[bold red]stopped by {signal.Signals(number).name}[/]; what is finished stays, the same command goes on from it"
+            f"[bold red]stopped by {signal.Signals(number).name}[/]; the same command goes on from the last finished shard"
         )
         sys.exit(128 + number)

@@ -9,15 +9,32 @@ from typing import Annotated, Any
 import typer
 
 from codeblock.cli.options import by_section, merge, with_settings
-from codeblock.config import AnalyzeSettings, ReadSettings, ScoreSettings, SelectSettings, build_recipe, load_recipe
+from codeblock.config import (
+    AnalyzeSettings,
+    CurateSettings,
+    ReadSettings,
+    ScoreSettings,
+    SelectSettings,
+    build_recipe,
+    load_recipe,
+)
 from codeblock.errors import UsageError
 
-SECTIONS = {"select": SelectSettings, "score": ScoreSettings, "read": ReadSettings, "analyze": AnalyzeSettings}
+SECTIONS = {
+    "select": SelectSettings,
+    "curate": CurateSettings,
+    "score": ScoreSettings,
+    "read": ReadSettings,
+    "analyze": AnalyzeSettings,
+}
 
 
 @with_settings(**SECTIONS)
 def select(
-    data: Annotated[list[str] | None, typer.Argument(help="JSONL, JSONL.gz, JSON or Parquet files.", show_default=False)] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Argument(help="JSONL, JSONL.gz, JSON or Parquet files, directories, globs or hub ids.", show_default=False),
+    ] = None,
     out: Annotated[str | None, typer.Option(help="Directory of the results.", show_default=False)] = None,
     reuse: Annotated[
         Path | None,
@@ -62,7 +79,7 @@ def _reselect(source: Path, values: dict[str, Any], overwrite: bool, as_json: bo
     scored = read_scored(source)["config"]
     for section, given in values.items():
         for name, value in given.items() if isinstance(given, dict) else [(None, given)]:
-            there = scored.get(section, {}).get(name) if name else scored.get(section)
+            there = (scored.get(section) or {}).get(name) if name else scored.get(section)
             if value != there:
                 raise UsageError(
                     f"--reuse selects from the scores in {source}, where {name or section} is {there!r}, not {value!r}: "

@@ -90,6 +90,16 @@ class RawRow:
     head: bytes = b""
 
 
+def is_readable(path: Path) -> bool:
+    """Whether the name of a file is that of a kind that `read_rows` knows."""
+    return path.suffix == ".parquet" or _suffix(path) in _LINE_SUFFIXES
+
+
+def _suffix(path: Path) -> str:
+    """The ending of a file's name, before that of its compression."""
+    return Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
+
+
 def read_rows(path: Path, *, start: int = 0, max_line_bytes: int = 8 << 20) -> Iterator[RawRow]:
     """Yield the rows of a file from number `start` on. Earlier rows are split off, but not parsed.
 
@@ -104,7 +114,7 @@ def read_rows(path: Path, *, start: int = 0, max_line_bytes: int = 8 << 20) -> I
                 yield from _read_parquet(file, path, start)
                 return
             gzipped = magic[:2] == b"\x1f\x8b"
-            suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
+            suffix = _suffix(path)
             if suffix not in _LINE_SUFFIXES:
                 raise DataError(f"{path} is of no known kind: .jsonl, .ndjson and .json (also with .gz) and .parquet can be read")
             yield from _read_json(_Chunks(file, gzipped), suffix == ".json", start, max_line_bytes)

@@ -6,18 +6,20 @@ import json
 import os
 import shutil
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import yaml
 
 from codeblock.analyze.stage import AnalyzeStage
 from codeblock.config import Recipe, build_recipe
+from codeblock.data.inputs import Input, expand, fetch
 from codeblock.data.read import check_inputs, describe_inputs, read
+from codeblock.engine.curation import HUB, check_curation, curate_pool, write_samples
 from codeblock.engine.local import run_stage
+from codeblock.engine.watch import Watch
 from codeblock.errors import DataError, StoreError, UsageError
 from codeblock.export.artefact import NO_SUPERVISED_TOKEN, STAGES, check_stages, write_manifest, write_selection
 from codeblock.scoring.stage import ScoreStage
@@ -37,14 +39,6 @@ from codeblock.store import (
 _SCORED = "stages/scored.json"
 _OVERWRITE = "choose another --out, or replace it with --overwrite"
 _OWN_SHARE = 0.75  # of a sample's time: then the analysis ends by itself; the guard ends what no check inside it can
-
-
-class Watch(Protocol):
-    """Shows how far a stage is."""
-
-    def __call__(self, stage: str) -> AbstractContextManager[Callable[[int, int | None], None]]:
-        """Enter for the time of one stage; what it gives is called with the rows done so far and their total, None if unknown."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,35 +66,47 @@ def run(recipe: Recipe, watch: Watch, *, overwrite: bool = False) -> Outcome:
         UsageError: such a result is there.
         CodeblockError: of the exception tree, as each stage says.
     """
-    root, data = Path(recipe.out), [Path(path) for path in recipe.data]
+    root = Path(recipe.out)
+    files = expand(recipe.data, root / HUB)
     samples, analysis, scores = (root / "stages" / stage for stage in STAGES)
     seconds = recipe.analyze.seconds
     analyze, score = AnalyzeStage(seconds * _OWN_SHARE, recipe.analyze.max_bytes), ScoreStage(recipe.score)
     # what is wrong with the call shows before anything is changed or any time is spent
     strategy(recipe.select)
-    check_inputs(data, recipe.read)
+    if recipe.curate is not None:
+        check_curation(recipe.curate, recipe.score)
+    check_inputs([file.path for file in files if file.hub is None], recipe.read)
     scoring_facts = {**score.facts(), "scores": dict(score.fingerprint())}
     with run_lock(root):
         if not overwrite:
             _refuse_foreign(root)
-            _refuse_other(root, recipe, scoring_facts["scores"])
+        fetch(files)
+        if not overwrite:
+            _refuse_other(root, recipe, files, scoring_facts["scores"])
         _start(root)
-        with watch("read") as progress:
-            reading = read(data, recipe.read, samples, progress=progress)
+        if recipe.curate is None:
+            with watch("read") as progress:
+                reading = read([file.path for file in files], recipe.read, samples, progress=progress)
+            inputs, first, curation = reading.inputs, (reading.stage,), {}
+        else:
+            pool = curate_pool(root / "stages", files, recipe.read, recipe.analyze, recipe.curate, recipe.score, watch)
+            chosen = write_samples(root / "stages", pool.key, samples, recipe.read.shard_rows)
+            inputs, first, curation = pool.inputs, (*pool.stages, chosen), {"curation": pool.report}
         with watch("analyze") as progress:
             workers = recipe.analyze.workers or os.cpu_count() or 1
             analyzing = run_stage(analyze, [samples], analysis, workers=workers, row_seconds=seconds, progress=progress)
         with watch("score") as progress:
             # of the samples alone: what the analysis finds never makes scores stale, which are much dearer
             scoring = run_stage(score, [samples], scores, progress=progress)
-        reports = reading.stage, analyzing, scoring
+        reports = *first, analyzing, scoring
         facts = {
             "model": recipe.score.model,
             **scoring_facts,
-            "inputs": [asdict(file) for file in reading.inputs],
+            "inputs": [asdict(file) for file in inputs],
             "analysis": dict(analyze.fingerprint()),
+            **curation,
         }
-        read_counts = {"rows_in": reading.stage.rows, "quarantined": dict(sorted(reading.stage.quarantined.items()))}
+        read_counts = {"rows_in": first[0].rows, "quarantined": dict(sorted(first[0].quarantined.items()))}
         scored = {"facts": facts, "counts": read_counts, "config": recipe.model_dump(mode="json"), "stages": _digests(root)}
         write_json_atomic(root / _SCORED, scored)
         return _finish(root, recipe, scored, reports, watch)
@@ -168,12 +174,12 @@ def _scored_before(root: Path) -> dict[str, Any] | None:
         return None
 
 
-def _refuse_other(root: Path, recipe: Recipe, scores: Mapping[str, Any]) -> None:
+def _refuse_other(root: Path, recipe: Recipe, files: Sequence[Input], scores: Mapping[str, Any]) -> None:
     """Raise `UsageError` where a finished run of other data or another model would be replaced: its scores are dear."""
     there = _scored_before(root)
     if there is None:
         return
-    was, now = there["facts"]["inputs"], [asdict(file) for file in describe_inputs([Path(path) for path in recipe.data])]
+    was, now = there["facts"]["inputs"], [asdict(file) for file in describe_inputs([file.path for file in files])]
     names = [[file["name"] for file in files] for files in (was, now)]
     differences = [
         ("data", *names),
@@ -181,6 +187,8 @@ def _refuse_other(root: Path, recipe: Recipe, scores: Mapping[str, Any]) -> None
     ]
     read = recipe.read.model_dump(mode="json")
     differences += [(name, old, read.get(name)) for name, old in there["config"]["read"].items() if name != "max_quarantined"]
+    curated, curate = (there["config"].get("curate") or {}), recipe.curate.model_dump(mode="json") if recipe.curate else {}
+    differences += [(f"curate.{name}", curated.get(name), curate.get(name)) for name in {**curated, **curate}]
     differences += [(f"scoring {name}", old, scores.get(name)) for name, old in there["facts"]["scores"].items()]
     for name, old, new in differences:
         if old != new:
@@ -211,7 +219,8 @@ def _finish(root: Path, recipe: Recipe, scored: dict[str, Any], reports: Sequenc
             f"none of {scored['counts']['rows_in']} rows {under if NO_SUPERVISED_TOKEN in lost else 'can be used'}: "
             + ", ".join(f"{reason} {count}" for reason, count in lost.most_common())
         )
-    reading, rejected = scored["counts"], dict(sorted(selecting.rejected.items()))
+    lost = selecting.rejected + Counter(scored["facts"].get("curation", {}).get("counts", {}).get("rejected", {}))
+    reading, rejected = scored["counts"], dict(sorted(lost.items()))
     check_counts(Counts(reading["rows_in"], selecting.kept, rejected, reading["quarantined"]), "the whole run")
     config = recipe.model_dump(mode="json")
     write_bytes_atomic(root / "recipe.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True).encode())

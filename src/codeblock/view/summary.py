@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from codeblock.engine.pipeline import Outcome
@@ -31,6 +32,12 @@ def show(outcome: Outcome, out: str) -> None:
         "response tokens", f"{manifest['response_tokens']:,}", f"of kept rows: {manifest['supervised_ratio']:.2%} supervised"
     )
     rows.add_row("  whole pool", f"{manifest['pool_response_tokens']:,}", f"{manifest['supervised_ratio_pool']:.2%} supervised")
+    if curation := manifest.get("curation"):
+        for source, count in curation["sources"].items():
+            rows.add_row(f"  from {escape(source)}", f"{count['kept']:,}", f"chosen of {count['rows']:,}")
+        whole = manifest["pool_response_tokens"] * curation["pool_response_bytes"] / max(1, curation["kept_response_bytes"])
+        share = manifest["supervised_tokens"] / max(1, whole)
+        rows.add_row("  before curation", f"{whole:,.0f}", f"{share:.2%} supervised; tokens estimated from bytes")
     if verdicts := manifest["items_by_verdict"]:
         fate = f"{verdicts.get('chosen', 0):,} chosen, {verdicts.get('required', 0):,} required"
         if "damaged" in verdicts:
