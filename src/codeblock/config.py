@@ -81,6 +81,21 @@ class SelectSettings(Settings):
     seed: int = Field(0, description="of every random choice")
 
 
+class SavingsSettings(Settings):
+    """What a training step does not compute. All but the live window leave loss and gradients unchanged."""
+
+    head: bool = Field(True, description="LM head and cross-entropy at supervised positions only")
+    truncate: bool = Field(True, description="compute nothing after a sample's last supervised token")
+    prune: bool = Field(True, description="in the last layer, only keys and values at unsupervised positions")
+    pack: bool = Field(True, description="samples in one row, without padding")
+    live_window: int | None = Field(
+        None,
+        ge=0,
+        description="an approximation: unsupervised tokens keep their gradient only if a token predicted at most this many "
+        "places later is supervised; 0 detaches all of the context",
+    )
+
+
 class Recipe(Settings):
     """One run of ``codeblock select``, as written to ``recipe.yaml`` beside its results."""
 
