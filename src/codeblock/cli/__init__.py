@@ -23,10 +23,11 @@ from codeblock.cli.harvest import harvest
 from codeblock.cli.languages import languages
 from codeblock.cli.run import run
 from codeblock.cli.select import select
+from codeblock.cli.train import train
 from codeblock.cli.verify import verify
 from codeblock.errors import CodeblockError
 
-COMMANDS = (select, explain, verify, harvest, run)
+COMMANDS = (select, explain, verify, train, harvest, run)
 
 app = typer.Typer(
     name="codeblock",

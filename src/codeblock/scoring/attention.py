@@ -142,8 +142,8 @@ def _flash(
     before = -1 if window is None else window - 1
     longest = max(lengths)
     gqa = query.shape[1] != key.shape[1]
-    out = varlen_attn(q, k, v, bounds, bounds, longest, longest, scale=scaling, window_size=(before, 0), enable_gqa=gqa)
-    return out[None]
+    output: Any = varlen_attn(q, k, v, bounds, bounds, longest, longest, scale=scaling, window_size=(before, 0), enable_gqa=gqa)
+    return output[None]
 
 
 # no mask function of this name exists, so transformers builds no mask

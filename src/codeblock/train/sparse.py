@@ -70,7 +70,7 @@ def sparsify(model: Any, savings: SavingsSettings, pad_token: int = 0) -> Sparse
         The model and its collator.
 
     Raises:
-        ModelError: not even the LM head at supervised positions reproduces the model's own loss, or the approximation that is
+        ModelError: the model's own loss is not a number, not even the LM head at supervised positions reproduces the model's own loss, or the approximation that is
             asked for is not possible.
     """
     causal = model.get_base_model() if hasattr(model, "peft_config") else model
@@ -265,6 +265,8 @@ def _probe(made: SparseModel) -> str | None:
     finally:
         for module in training:
             module.training = True
+    if not torch.isfinite(wanted):
+        raise ModelError(f"the loss of {type(causal).__name__} is {wanted:g} before any training: its weights are damaged")
     tolerance = 1e-4 if causal.dtype == torch.float32 else 0.05
     if not torch.isclose(found, wanted, rtol=tolerance):
         return f"its loss of a probe would be {found:.6g} in place of {wanted:.6g}"
