@@ -81,6 +81,7 @@ def main() -> None:
     except _Interrupted as interrupted:
         number: int = interrupted.args[0]
         console.print(
-            f"[bold red]stopped by {signal.Signals(number).name}[/]; the same command goes on from the last finished shard"
+            f"[bold red]stopped by {signal.Signals(number).name}[/]; "
+            "the same command goes on from the last finished shard or checkpoint"
         )
         sys.exit(128 + number)

@@ -202,6 +202,7 @@ def _arguments(settings: TrainSettings, out: Path) -> Any:
             ddp_backend="gloo" if on_cpu and distributed else None,
             dataloader_pin_memory=torch.cuda.is_available(),
             disable_tqdm=True,
+            ddp_find_unused_parameters=False,
             remove_unused_columns=False,
         )
     except (ValueError, ImportError) as error:
@@ -251,11 +252,13 @@ def _train(
     """The run itself, from the last checkpoint if there is one."""
     from transformers import PrinterCallback
     from transformers.trainer_utils import get_last_checkpoint
+    from transformers.utils import logging as bars
 
     from codeblock.train.log import JsonLines, Told
     from codeblock.train.trainer import SparseTrainer
 
     out, settings = Path(recipe.out), recipe.train
+    bars.disable_progress_bar()
     model, info = _load(files, settings, args)
     vocabulary = model.get_input_embeddings().weight.shape[0]
     if (highest := int(rows.input_ids.max())) >= vocabulary:

@@ -70,8 +70,8 @@ def sparsify(model: Any, savings: SavingsSettings, pad_token: int = 0) -> Sparse
         The model and its collator.
 
     Raises:
-        ModelError: the model's own loss is not a number, not even the LM head at supervised positions reproduces the model's own loss, or the approximation that is
-            asked for is not possible.
+        ModelError: the model's own loss is not a number; not even the LM head at supervised positions reproduces it; or the
+            approximation that is asked for is not possible.
     """
     causal = model.get_base_model() if hasattr(model, "peft_config") else model
     layer = _last_layer(causal)
