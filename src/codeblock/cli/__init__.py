@@ -19,6 +19,7 @@ from rich.markup import escape
 
 from codeblock import __version__
 from codeblock.cli.explain import explain
+from codeblock.cli.export import export
 from codeblock.cli.harvest import harvest
 from codeblock.cli.languages import languages
 from codeblock.cli.run import run
@@ -27,7 +28,7 @@ from codeblock.cli.train import train
 from codeblock.cli.verify import verify
 from codeblock.errors import CodeblockError
 
-COMMANDS = (select, explain, verify, train, harvest, run)
+COMMANDS = (select, explain, verify, export, train, harvest, run)
 
 app = typer.Typer(
     name="codeblock",

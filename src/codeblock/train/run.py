@@ -322,7 +322,7 @@ def _measure(trainer: Any, rows: list[Any], path: Path | None = None, main: bool
         path: where the result is kept, so that a resumed run knows the loss before its first step.
         main: whether this process writes it.
     """
-    if not rows:
+    if not rows or trainer.is_fsdp_enabled or trainer.is_deepspeed_enabled:  # weights are spread only while training
         return None
     if path is not None and path.exists():
         return json.loads(path.read_text())

@@ -71,12 +71,10 @@ class SparseTrainer(Trainer):
         """
         loader = self.get_eval_dataloader(eval_dataset)
         model: Any = self.model_wrapped
-        if model is self.model:
-            model = self.accelerator.prepare_model(model, evaluation_mode=True)
         training = model.training
         model.eval()
         sums = torch.zeros(2, dtype=torch.float64, device=self.args.device)
-        with torch.no_grad(), self.sparse.active():
+        with torch.no_grad(), self.accelerator.autocast(), self.sparse.active():
             for batch in loader:
                 inputs = self._prepare_inputs(batch)
                 sums[0] += model(**inputs).loss
