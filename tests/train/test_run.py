@@ -64,6 +64,7 @@ def test_a_model_is_trained_saved_and_described(run: Path, tiny_model: Path, tmp
     # the same command again has nothing to do, and another one must not replace it
     stamp = (out / "model.safetensors").stat().st_mtime_ns
     codeblock("train", run, "--model", tiny_model, "--out", out, *FAST)
+    codeblock("run", out / "train.yaml")
     assert (out / "model.safetensors").stat().st_mtime_ns == stamp
     error = codeblock("train", run, "--model", tiny_model, "--out", out, *FAST, "--seed", 1, code=2)
     assert f"{out} holds another training run (it differs in train.seed): choose another --out, or --overwrite" in error
@@ -219,3 +220,23 @@ def test_a_context_that_is_too_short(run: Path, tmp_path: Path):
     small = build_tiny_model(tmp_path / "small", context=64)
     error = codeblock("train", run, "--model", small, "--out", tmp_path / "out", "--no-check-tokenizer", *FAST, code=1)
     assert "has a context of 64: cut rows with --max-length 64" in error
+
+
+@pytest.mark.slow
+def test_the_command_in_two_processes(run: Path, tiny_model: Path, tmp_path: Path):
+    import os
+    import subprocess
+    import sys
+
+    options = ["--max-steps", 4, "--dtype", "float32", "--learning-rate", 0.01, "--accumulation", 1]
+    command = ["train", run, "--model", tiny_model, *options]
+    codeblock(*command, "--batch-size", 4, "--out", tmp_path / "one")
+    launch = [sys.executable, "-m", "torch.distributed.run", "--nproc_per_node", "2", "--standalone", "-m", "codeblock"]
+    arguments = [*command, "--batch-size", 2, "--out", tmp_path / "two"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
+    done = subprocess.run([*launch, *map(str, arguments)], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert losses(tmp_path / "two") == pytest.approx(losses(tmp_path / "one"), rel=1e-5)
+    one, two = (json.loads((tmp_path / name / "training.json").read_text())["result"] for name in ("one", "two"))
+    assert two["loss_after"] == pytest.approx(one["loss_after"], rel=1e-5)
+    assert done.stderr.count("written to") == 1

@@ -35,7 +35,11 @@ def train(
     """
     flags = by_section(settings, **SECTIONS)
     flags |= {name: value for name, value in {"data": data, "out": out, "model": model}.items() if value}
-    values = merge(load_recipe(recipe) if recipe else {}, flags)
+    run_training(merge(load_recipe(recipe) if recipe else {}, flags), preset, overwrite, as_json)
+
+
+def run_training(values: dict[str, Any], preset: str | None, overwrite: bool, as_json: bool) -> None:
+    """Train by a recipe of plain values and show the outcome; in several processes the first one does."""
     made = build_train_recipe(values, preset)
     from codeblock.train.run import train as run
     from codeblock.view.training import show_training, watch_training
