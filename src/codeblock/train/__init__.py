@@ -1,0 +1,1 @@
+"""Training on supervised tokens, at the cost of what they need."""
