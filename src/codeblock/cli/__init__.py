@@ -18,6 +18,7 @@ from rich.logging import RichHandler
 from rich.markup import escape
 
 from codeblock import __version__
+from codeblock.cli.doctor import doctor
 from codeblock.cli.explain import explain
 from codeblock.cli.harvest import harvest
 from codeblock.cli.languages import languages
@@ -26,7 +27,7 @@ from codeblock.cli.select import select
 from codeblock.cli.verify import verify
 from codeblock.errors import CodeblockError
 
-COMMANDS = (select, explain, verify, harvest, run)
+COMMANDS = (select, explain, verify, doctor, harvest, run)
 
 app = typer.Typer(
     name="codeblock",
