@@ -30,6 +30,7 @@ def judge(sandbox: Sandbox, program: str, tests: str, names: list[str], preamble
         ("def f(a):\n    a.append(1); a[0] = {2}", "a = [0]\nf(a)\nassert a == [{2}, 1]", ["f"]),
         ("def f(d, s):\n    d['x'] = 1; s.clear()", "d, s = {}, {1}\nf(d, s)\nassert (d, s) == ({'x': 1}, set())", ["f"]),
         ("class Pair:\n    def __init__(self, a):\n        self.a = a\ndef f(p):\n    return [q.a for q in p]", "assert f([Pair(1), Pair(2)]) == [1, 2]", ["f", "Pair"]),
+        ("class Node:\n    def __init__(self, n):\n        self.n, self.left = n, None\ndef f(t):\n    return t.n + (f(t.left) if t.left else 0)", "t = Node(1)\nt.left = Node(2)\nt.left.left = Node(3)\nassert f(t) == 6 and t.left.n == 2", ["f", "Node"]),
         ("def f(n):\n    return lambda x: x + n", "assert f(2)(3) == 5", ["f"]),
         ("def f(n):\n    yield from range(n)", "assert list(f(3)) == [0, 1, 2]", ["f"]),
         ("def f(n):\n    raise ValueError('no')", "try:\n    f(1)\nexcept ValueError as e:\n    assert str(e) == 'no'\nelse:\n    assert False", ["f"]),
@@ -39,7 +40,7 @@ def judge(sandbox: Sandbox, program: str, tests: str, names: list[str], preamble
         ("import re\ndef f(s):\n    return re.match('a', s)", "assert f('ab')\nassert not f('b')", ["f"]),
         ("def f(a, *, b=1):\n    return a + b", "assert f(1, b=3) == 4", ["f"]),
     ],
-    ids=["list", "dict and set", "class of its own", "closure", "generator", "exception", "exception class", "shadowing", "type", "match", "keyword"],
+    ids=["list", "dict and set", "class of its own", "attributes", "closure", "generator", "exception", "exception class", "shadowing", "type", "match", "keyword"],
 )  # fmt: skip
 def test_the_split_is_faithful(sandbox: Sandbox, program: str, tests: str, names: list[str]) -> None:
     outcome = judge(sandbox, program, tests, names)

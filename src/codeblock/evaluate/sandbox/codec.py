@@ -30,6 +30,10 @@ class ProtocolError(Exception):
     """The other side sent what no correct program sends."""
 
 
+class TooLarge(ValueError):
+    """A value is too large to cross."""
+
+
 class Ended(Exception):
     """The other side is gone."""
 
@@ -45,12 +49,12 @@ def send(channel: socket.socket, message: dict[str, Any]) -> None:
     """Send one frame.
 
     Raises:
-        ValueError: it is larger than `MAX_FRAME`.
+        TooLarge: it is larger than `MAX_FRAME`.
         Ended: nobody reads any more.
     """
     body = json.dumps(message, separators=(",", ":")).encode()
     if len(body) > MAX_FRAME:
-        raise ValueError(f"{len(body):,} bytes are more than the {MAX_FRAME:,} that may cross at once")
+        raise TooLarge(f"{len(body):,} bytes are more than the {MAX_FRAME:,} that may cross at once")
     try:
         channel.sendall(_HEADER.pack(len(body)) + body)
     except OSError as error:
@@ -88,6 +92,20 @@ def _exactly(channel: socket.socket, size: int) -> bytes:
         parts.append(part)
         size -= len(part)
     return b"".join(parts)
+
+
+def check_size(value: Any) -> None:
+    """Raise `TooLarge` for a nested value with more elements than a frame has room for, before it is encoded."""
+    room = MAX_FRAME // 2  # an element and its comma
+    waiting = [value]
+    while waiting:
+        item = waiting.pop()
+        kind: type = type(item)
+        if kind is list or kind is tuple or kind is set or kind is frozenset or kind is dict:
+            room -= len(item)
+            if room < 0:
+                raise TooLarge(f"more than {MAX_FRAME // 2:,} elements cannot cross at once")
+            waiting.extend(item.values() if kind is dict else item)
 
 
 _TYPE_NAMES = {name for name, value in vars(builtins).items() if isinstance(value, type)}

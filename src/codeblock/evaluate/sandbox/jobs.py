@@ -119,14 +119,9 @@ def outputs(entry: str, inputs: list[Any]) -> dict[str, Any]:
     return {"kind": "outputs", "entry": entry, "inputs": inputs}
 
 
-def cases(
-    entry: str, inputs: list[Any], expected: list[Any], tolerance: float, compare: str = "equal", group: Sequence[str] = ()
-) -> dict[str, Any]:
+def cases(entry: str, inputs: list[Any], expected: list[Any], tolerance: float, compare: str = "equal") -> dict[str, Any]:
     """Compare the answers to encoded argument lists with expected ones (see `checker.COMPARISONS`)."""
-    return {
-        "kind": "cases", "entry": entry, "inputs": inputs, "outputs": expected, "atol": tolerance, "compare": compare,
-        "group": list(group),
-    }  # fmt: skip
+    return {"kind": "cases", "entry": entry, "inputs": inputs, "outputs": expected, "atol": tolerance, "compare": compare}
 
 
 def unit_tests(source: str) -> dict[str, Any]:

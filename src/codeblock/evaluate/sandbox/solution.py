@@ -16,7 +16,7 @@ import unittest
 from collections.abc import Callable
 from typing import Any
 
-from codeblock.evaluate.sandbox.codec import Ended, Handle, ProtocolError, decode, encode, receive, send
+from codeblock.evaluate.sandbox.codec import Ended, Handle, ProtocolError, check_size, decode, encode, receive, send
 
 MODULE = "solution"
 _MAX_HANDLES = 100_000
@@ -60,10 +60,18 @@ class _Session:
         named = self.value(request["kwargs"])
         before = [encode(a, self.keep) for a in arguments] if _changeable(arguments) else None
         result = self.target(request["target"])(*arguments, **named)
+        check_size(result)
         reply = {"value": encode(result, self.keep)}
         if before is not None and (after := [encode(a, self.keep) for a in arguments]) != before:
             reply["args"] = after
         return reply
+
+    def get(self, request: dict[str, Any]) -> dict[str, Any]:
+        return {"value": encode(getattr(self.target(request["target"]), request["name"]), self.keep)}
+
+    def set(self, request: dict[str, Any]) -> dict[str, Any]:
+        setattr(self.target(request["target"]), request["name"], self.value(request["value"]))
+        return {}
 
     def iterate(self, request: dict[str, Any]) -> dict[str, Any]:
         return {"value": encode(list(self.target(request["target"])), self.keep)}
@@ -107,6 +115,8 @@ def serve(channel: socket.socket, program: str, watch_needs: bool) -> None:
     operations: dict[str, Callable[[dict[str, Any]], dict[str, Any]]] = {
         "load": session.load,
         "call": session.call,
+        "get": session.get,
+        "set": session.set,
         "iterate": session.iterate,
         "unittest": session.unittest,
         "doctest": session.doctest,
@@ -121,13 +131,17 @@ def serve(channel: socket.socket, program: str, watch_needs: bool) -> None:
             except BaseException as error:
                 if watch_needs and isinstance(error, PermissionError):
                     needs.append("PermissionError")
-                reply = {"error": [kind.__name__ for kind in type(error).__mro__][:20], "text": _text(error)}
+                reply = {"error": _names(error), "text": _text(error)}
             if needs:
                 reply["needs"] = sorted(set(needs))
             try:
                 send(channel, reply | {"id": request["id"]})
             except (ValueError, RecursionError, MemoryError) as error:
-                send(channel, {"id": request["id"], "error": [type(error).__name__, "Exception"], "text": _text(error)})
+                send(channel, {"id": request["id"], "error": _names(error), "text": _text(error)})
+
+
+def _names(error: BaseException) -> list[str]:
+    return [kind.__name__ for kind in type(error).__mro__][:20]
 
 
 def _text(error: BaseException) -> str:
