@@ -21,6 +21,7 @@ from codeblock import __version__
 from codeblock.cli.doctor import doctor
 from codeblock.cli.evaluate import evaluate
 from codeblock.cli.explain import explain
+from codeblock.cli.generate import generate
 from codeblock.cli.harvest import harvest
 from codeblock.cli.languages import languages
 from codeblock.cli.run import run
@@ -28,7 +29,7 @@ from codeblock.cli.select import select
 from codeblock.cli.verify import verify
 from codeblock.errors import CodeblockError
 
-COMMANDS = (select, explain, verify, evaluate, doctor, harvest, run)
+COMMANDS = (select, explain, verify, generate, evaluate, doctor, harvest, run)
 
 app = typer.Typer(
     name="codeblock",
