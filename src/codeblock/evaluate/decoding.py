@@ -115,7 +115,7 @@ def _end_tokens(model: Any, tokenizer: Any) -> set[int]:
 
 
 def _choose(torch: Any, logits: Any, decoding: Decoding, generators: Sequence[Any]) -> list[int]:
-    """One token per row; `logits` are [rows, vocabulary], on the CPU: there random numbers are the same everywhere."""
+    """One token per row of logits [rows, vocabulary], which lie on the CPU: random numbers are the same there everywhere."""
     if decoding.temperature == 0:
         return logits.argmax(-1).tolist()
     probabilities = torch.softmax(logits / decoding.temperature, dim=-1)
