@@ -18,7 +18,6 @@ import os
 import resource
 import statistics
 import sys
-import sysconfig
 import tempfile
 import time
 from collections import Counter
@@ -113,7 +112,8 @@ def f():
         s.setblocking(False)
     victim = subprocess.Popen(['sleep', '1000'])
     ports = [str(s.getsockname()[1]) for s in listeners]
-    source = SOURCE.replace('@HOME@', home).replace('@PORT@', ports[0]).replace('@OTHER@', ports[1]).replace('@PID@', str(victim.pid))
+    source = SOURCE.replace('@HOME@', home).replace('@PID@', str(victim.pid))
+    source = source.replace('@PORT@', ports[0]).replace('@OTHER@', ports[1])
     before = {{p for p in os.listdir('/proc') if p.isdigit()}}
     evaluator = os.fork()
     if evaluator == 0:
@@ -275,7 +275,7 @@ def agreement(path: Path, data: Path, name: str) -> None:
 
 def load() -> None:
     """24 correct programs of 0.9 s CPU, and mixed ones, with more and more workers on the same processors."""
-    spin = "import time\ndef f(x):\n    t = time.process_time()\n    while time.process_time() - t < 0.45:\n        pass\n    return x * x\n"
+    spin = "from time import process_time as now\ndef f(x):\n    t = now()\n    while now() - t < 0.45:\n        pass\n    return x * x\n"
     mixed = [p.source for p in BATTERY if not p.slow and "@" not in p.source]
     jobs = [Job(spin, CHECK, Limits(cpu_seconds=1.5))] * 24 + [Job(s, CHECK, replace(LIMITS, wall_seconds=30)) for s in mixed * 3]
     processors = len(os.sched_getaffinity(0))
@@ -286,9 +286,8 @@ def load() -> None:
         base = base or verdicts
         changed = sum(a is not b for a, b in zip(base, verdicts, strict=True))
         passed = sum(v is Verdict.PASSED for v in verdicts[:24])
-        print(
-            f"{factor}x{' cold' if cold else ''}: {passed}/24 long programs passed; {changed} of {len(jobs)} verdicts differ from 1x"
-        )
+        name = f"{factor}x{' cold' if cold else ''}"
+        print(f"{name}: {passed}/24 long programs passed; {changed} of {len(jobs)} verdicts differ from 1x")
 
 
 def soak(count: int) -> None:

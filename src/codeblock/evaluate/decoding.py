@@ -82,9 +82,10 @@ def decode(model: Any, tokenizer: Any, rows: Sequence[Row], decoding: Decoding) 
     going = list(range(len(rows)))
     with torch.inference_mode():
         while True:
-            logits = model(
-                input_ids=ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1
-            ).logits[:, -1].float().cpu()  # fmt: skip
+            seen = model(
+                ids, attention_mask=mask, position_ids=positions, past_key_values=cache, use_cache=True, logits_to_keep=1
+            )
+            logits = seen.logits[:, -1].float().cpu()
             chosen = _choose(torch, logits, decoding, [generators[n] for n in going])
             keep: list[int] = []
             for place, (n, token) in enumerate(zip(going, chosen, strict=True)):
