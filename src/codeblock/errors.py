@@ -10,6 +10,7 @@
     ├── AnalysisError               one response cannot be analysed
     │   ├── AnalysisTimeout         ... within its time limit
     │   └── ResponseTooLarge        it is longer than the limit
+    ├── SandboxError                programs cannot be isolated as asked
     └── StoreError                  an artefact cannot be written or read
         ├── LockedError             another run writes into the same directory
         └── DiskFullError           no space left; exits 74
@@ -77,6 +78,10 @@ class AnalysisTimeout(AnalysisError):
 
 class ResponseTooLarge(AnalysisError):
     """One response is longer than the limit."""
+
+
+class SandboxError(CodeblockError):
+    """The sandbox cannot be built, is too weak, or broke down; never the fault of the program that ran in it."""
 
 
 class StoreError(CodeblockError):

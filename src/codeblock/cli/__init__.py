@@ -19,8 +19,11 @@ from rich.markup import escape
 
 from codeblock import __version__
 from codeblock.cli.curate import curate
+from codeblock.cli.doctor import doctor
+from codeblock.cli.evaluate import evaluate
 from codeblock.cli.explain import explain
 from codeblock.cli.export import export
+from codeblock.cli.generate import generate
 from codeblock.cli.harvest import harvest
 from codeblock.cli.languages import languages
 from codeblock.cli.run import run
@@ -29,7 +32,7 @@ from codeblock.cli.train import train
 from codeblock.cli.verify import verify
 from codeblock.errors import CodeblockError
 
-COMMANDS = (select, curate, explain, verify, export, train, harvest, run)
+COMMANDS = (select, curate, explain, verify, export, train, generate, evaluate, doctor, harvest, run)
 
 app = typer.Typer(
     name="codeblock",

@@ -1,0 +1,1 @@
+"""Pass@k of a model's programs on the field's benchmarks."""

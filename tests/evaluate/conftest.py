@@ -1,0 +1,3 @@
+from tests.evaluate.sandbox.conftest import full, landlock
+
+__all__ = ["full", "landlock"]
