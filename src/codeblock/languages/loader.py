@@ -6,9 +6,9 @@ has its tables, query files and fixtures, but for what its own files say. One ca
 
 Items
     ``@item`` a simple statement · ``@item.header`` a compound statement or clause · ``@item.definition`` a function or class ·
-    ``@item.docstring`` a string that stands as a statement · ``@item.absorb`` no item after all, part of the one around it ·
-    ``@item.after`` part of the item before it, as the text of a here-document · ``@comment`` · ``@body`` the node that holds
-    the statements of a header; or ``@body.run`` a token behind which they stand, up to the next clause or the end of its parent
+    ``@item.block`` a ``@body`` that has no header but itself · ``@item.docstring`` a string that stands as a statement ·
+    ``@item.absorb`` no item after all, part of the one around it · ``@item.after`` part of the item before it, as the text of a
+    here-document · ``@comment`` · ``@body`` the node that holds the statements of a header; or ``@body.run`` a token behind which they stand, up to the next clause or the end of its parent
 Scopes
     ``@scope.fn`` a function, whose body runs later · ``@scope.sealed`` one that sees nothing around it but what is ``outer`` or
     ``hoist`` · ``@scope.lambda`` a function that is evaluated in place, also where it is a ``@scope.fn`` or ``@scope.sealed``

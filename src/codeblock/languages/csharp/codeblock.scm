@@ -14,8 +14,8 @@
  (event_declaration) (indexer_declaration) (interface_declaration) (local_function_statement) (method_declaration)
  (namespace_declaration) (operator_declaration) (property_declaration) (record_declaration) (struct_declaration)] @item.definition
 (labeled_statement (identifier) (_) @item.absorb)
-(block (block) @item.header)
-(global_statement (block) @item.header)
+(block (block) @item.block)
+(global_statement (block) @item.block)
 (comment) @comment
 [(accessor_list) (block) (declaration_list) (enum_member_declaration_list) (switch_body)] @body
 (if_statement consequence: (_) @body)

@@ -20,6 +20,7 @@
 (type_declaration "(") @item.header
 (type_declaration "(" [(type_spec) (type_alias)] @item)
 (type_declaration "(" (type_spec type: [(struct_type) (interface_type)]) @item.definition)
+(statement_list (block) @item.block)
 (if_statement initializer: (_) @item.absorb)
 (for_clause initializer: (_) @item.absorb)
 (for_clause update: (_) @item.absorb)

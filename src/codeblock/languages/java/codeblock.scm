@@ -25,11 +25,11 @@
 (enhanced_for_statement body: (switch_expression) @item.header)
 (while_statement body: (switch_expression) @item.header)
 (do_statement body: (switch_expression) @item.header)
-(block (block) @item.header)
-(program (block) @item.header)
-(constructor_body (block) @item.header)
-(class_body (block) @item.header) ; an initialiser
-(enum_body_declarations (block) @item.header)
+(block (block) @item.block)
+(program (block) @item.block)
+(constructor_body (block) @item.block)
+(class_body (block) @item.block) ; an initialiser
+(enum_body_declarations (block) @item.block)
 [(block_comment) (line_comment)] @comment
 [(annotation_type_body) (block) (class_body) (constructor_body) (enum_body) (interface_body) (module_body)
  (switch_block)] @body

@@ -8,8 +8,8 @@
  (foreach_statement) (if_statement) (switch_statement) (try_statement) (while_statement)] @item.header
 [(class_declaration) (enum_declaration) (function_definition) (interface_declaration) (method_declaration) (namespace_definition)
  (trait_declaration)] @item.definition
-(compound_statement (compound_statement) @item.header)
-(program (compound_statement) @item.header)
+(compound_statement (compound_statement) @item.block)
+(program (compound_statement) @item.block)
 (comment) @comment
 [(colon_block) (compound_statement) (declaration_list) (enum_declaration_list) (switch_block)] @body
 (if_statement body: (_) @body)

@@ -8,7 +8,9 @@
 [(empty_statement) (label)] @item.absorb
 (match_arm) @item.header
 ; where they are a statement; elsewhere they are part of one
-(expression_statement [(block) (for_expression) (if_expression) (loop_expression) (match_expression) (unsafe_block) (while_expression)] @item.header)
+(expression_statement [(for_expression) (if_expression) (loop_expression) (match_expression) (unsafe_block) (while_expression)] @item.header)
+(expression_statement (block) @item.block)
+(block (block) @item.block)
 (expression_statement (if_expression (else_clause) @item.header))
 (else_clause (if_expression) @item.header)
 (else_clause (if_expression (else_clause) @item.header))
