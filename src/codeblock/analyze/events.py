@@ -61,6 +61,7 @@ OPENS = {  # where several claim a node, the first counts
     "jump.raise": Op.RAISE,
     "jump.break": Op.BREAK,
     "jump.continue": Op.CONTINUE,
+    "jump.fall": Op.FALL,
 }
 """What begins at a captured node."""
 

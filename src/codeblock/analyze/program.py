@@ -39,12 +39,13 @@ class Op:
     RAISE: Final = 16
     BREAK: Final = 17  # argument: the label of what it leaves
     CONTINUE: Final = 18  # argument: the label of the loop
-    STEP: Final = 19  # what a loop does behind its body begins
-    END: Final = 20  # of what began last and has not ended; argument: which
+    FALL: Final = 19  # from an alternative of CASES into the next one
+    STEP: Final = 20  # what a loop does behind its body begins
+    END: Final = 21  # of what began last and has not ended; argument: which
 
 
 Instruction = tuple[int, int, int, int]
-JUMPS = frozenset({Op.RETURN, Op.RAISE, Op.BREAK, Op.CONTINUE})
+JUMPS = frozenset({Op.RETURN, Op.RAISE, Op.BREAK, Op.CONTINUE, Op.FALL})
 
 
 class Role:

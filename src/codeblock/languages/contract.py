@@ -89,7 +89,7 @@ class DataFlow(_Table):
 
     members: tuple[str, ...]
     mutators: tuple[str, ...] = ()
-    verbs: dict[str, Literal["assign", "flow.inf", "jump.return", "jump.raise", "jump.break", "jump.continue"]] = {}
+    verbs: dict[str, Literal["assign", "flow.inf", "jump.return", "jump.raise", "jump.break", "jump.continue", "jump.fall"]] = {}
 
 
 class Tables(_Table):
@@ -166,7 +166,7 @@ CAPTURES = frozenset(
             f"flow.{part}"
             for part in ("inf", "init", "step", "body", "post", "try", "trybody", "trybody.run", "handler", "finally", "with")
         ),
-        *(f"jump.{kind}" for kind in ("return", "raise", "break", "continue")),
+        *(f"jump.{kind}" for kind in ("return", "raise", "break", "continue", "fall")),
     ]
 )
 """The vocabulary of ``codeblock.scm``, as described in `codeblock.languages.loader`."""

@@ -8,7 +8,8 @@ Items
     ``@item`` a simple statement · ``@item.header`` a compound statement or clause · ``@item.definition`` a function or class ·
     ``@item.block`` a ``@body`` that has no header but itself · ``@item.docstring`` a string that stands as a statement ·
     ``@item.absorb`` no item after all, part of the one around it · ``@item.after`` part of the item before it, as the text of a
-    here-document · ``@comment`` · ``@body`` the node that holds the statements of a header; or ``@body.run`` a token behind which they stand, up to the next clause or the end of its parent
+    here-document · ``@comment`` · ``@body`` the node that holds the statements of a header; or ``@body.run`` a token behind which
+    they stand, up to the next clause or the end of its parent
 Scopes
     ``@scope.fn`` a function, whose body runs later · ``@scope.sealed`` one that sees nothing around it but what is ``outer`` or
     ``hoist`` · ``@scope.lambda`` a function that is evaluated in place, also where it is a ``@scope.fn`` or ``@scope.sealed``
@@ -44,7 +45,8 @@ Flow
     runs once, before it), ``@flow.step`` (of the header, runs behind the body), ``@flow.body``, ``@flow.post`` (else) and
     ``@flow.inf`` (only a break leaves it) · ``@flow.try`` with ``@flow.trybody`` (or ``@flow.trybody.run``, the first of its
     statements, which go on up to the next clause), ``@flow.handler``, ``@flow.post``, ``@flow.finally`` · ``@flow.with`` (may
-    swallow an exception) · ``@jump.return``, ``@jump.raise``, ``@jump.break``, ``@jump.continue`` ·
+    swallow an exception) · ``@jump.return``, ``@jump.raise``, ``@jump.break``, ``@jump.continue``,
+    ``@jump.fall`` (from an alternative of ``@flow.cases`` into the next) ·
     ``@label`` the name of a jump's target: in the jump, and in front of a loop or branch or at its beginning
 Words
     ``@verb`` a word that may say what the rest of its parent is, as the table ``data_flow.verbs`` has it: a jump (the word alone,

@@ -141,4 +141,5 @@
 (return_statement) @jump.return
 (break_statement) @jump.break
 (continue_statement) @jump.continue
+(fallthrough_statement) @jump.fall
 (label_name) @label
