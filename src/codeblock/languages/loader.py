@@ -36,6 +36,11 @@ Uses
     in a language where a function names its ``@receiver``, what is ``@attr``, a use, or one of these, is a member if that
     stands before it · ``@name`` a leaf, behind a sign, that begins with the name of a variable: text that the grammar takes no
     names from
+Values
+    ``@value`` an expression that has statements or clauses in it, whose value is that of its tails; it goes to the item that the
+    expression is a part of, by an edge of the name ``=``, and to nobody where it is an item of its own · ``@value.item`` a
+    ``@value`` that is such an item but has its value taken by what stands before it (``y = if x``) · ``@tail`` what a ``@value``
+    may come out as; itself a ``@value``, its tails are those of the one around
 Flow
     ``@flow.branch``, ``@flow.switch`` (falls through, break leaves it), ``@flow.cases`` (break leaves it) with ``@flow.alt``
     (``@flow.alt.run`` as for bodies) and ``@flow.alt.total`` (taken when no other is) ·

@@ -113,6 +113,10 @@
 (object_creation_expression type: (identifier) @call)
 (object_creation_expression type: (generic_name (identifier) @call))
 
+; ---- values
+(switch_expression) @value
+(switch_expression_arm (_) @tail .)
+
 ; ---- flow
 (argument [(anonymous_method_expression) (lambda_expression)] @flow.callback)
 (if_statement) @flow.branch
@@ -140,5 +144,6 @@
 (return_statement) @jump.return
 (yield_statement "break") @jump.return
 (throw_statement) @jump.raise
+(switch_expression_arm (throw_expression) @jump.raise)
 (break_statement) @jump.break
 (continue_statement) @jump.continue

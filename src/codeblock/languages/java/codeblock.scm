@@ -111,6 +111,11 @@
 (object_creation_expression type: (type_identifier) @call)
 (object_creation_expression type: (generic_type (type_identifier) @call))
 
+; ---- values
+(switch_expression) @value
+(switch_rule (expression_statement) @tail)
+(yield_statement (_) @tail)
+
 ; ---- flow
 (argument_list (lambda_expression) @flow.callback)
 (if_statement) @flow.branch

@@ -95,6 +95,22 @@
 (call_expression function: (identifier) @call)
 (struct_expression name: (type_identifier) @call)
 
+; ---- values
+[(if_expression) (match_expression) (unsafe_block)] @value
+(let_declaration value: (block) @value)
+(match_arm value: (block) @value)
+(match_arm value: (_) @tail)
+(match_arm value: (block (_expression) @tail . (line_comment)* .))
+(if_expression consequence: (block (_expression) @tail . (line_comment)* .))
+(else_clause (block (_expression) @tail . (line_comment)* .))
+(else_clause (if_expression) @tail)
+(unsafe_block (block (_expression) @tail . (line_comment)* .))
+(let_declaration value: (block (_expression) @tail . (line_comment)* .))
+(if_expression consequence: (block (expression_statement [(if_expression) (match_expression) (unsafe_block)] @tail .) . (line_comment)* .))
+(else_clause (block (expression_statement [(if_expression) (match_expression) (unsafe_block)] @tail .) . (line_comment)* .))
+(match_arm value: (block (expression_statement [(if_expression) (match_expression) (unsafe_block)] @tail .) . (line_comment)* .))
+(let_declaration value: (block (expression_statement [(if_expression) (match_expression) (unsafe_block)] @tail .) . (line_comment)* .))
+
 ; ---- flow
 (arguments (closure_expression) @flow.callback)
 [(if_expression) (match_expression)] @flow.branch

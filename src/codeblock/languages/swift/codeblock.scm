@@ -93,6 +93,12 @@
 (call_expression . (prefix_expression target: (simple_identifier) @call))
 (call_expression . (simple_identifier) @verb)
 
+; ---- values
+[(if_statement) (switch_statement)] @value
+(if_statement (statements (_) @tail . (comment)* .))
+(if_statement (else) (if_statement) @tail)
+(switch_entry (statements (_) @tail . (comment)* .))
+
 ; ---- flow
 (call_suffix (lambda_literal) @flow.callback)
 (value_argument value: (lambda_literal) @flow.callback)
