@@ -102,6 +102,7 @@ _RANKS = {
     "tail": Rank.TAIL,
     "value.item": Rank.VALUE,  # captured as both
     "value": Rank.VALUE,
+    "returns": Rank.LABEL,
     "label": Rank.LABEL,
 }
 _ROLES: dict[str, int] = {name.lower(): bit for name, bit in vars(Role).items() if isinstance(bit, int)}

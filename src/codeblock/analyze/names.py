@@ -29,7 +29,15 @@ _SEALED_LAMBDA, _COMP, _BLOCK = ScopeKind.SEALED_LAMBDA, ScopeKind.COMP, ScopeKi
 _COPY, _MEMBER, _LABEL, _RANK_TAIL, _RANK_VALUE = Role.COPY, Role.MEMBER, Rank.LABEL, Rank.TAIL, Rank.VALUE
 _ATTR, _DECLARE, _DEF, _GLOBAL, _HOIST = Role.ATTR, Role.DECLARE, Role.DEF, Role.GLOBAL, Role.HOIST
 _IGNORE, _LOCAL, _MUT, _OUTER, _READ = Role.IGNORE, Role.LOCAL, Role.MUT, Role.OUTER, Role.READ
-_MODULE, _RECEIVER, _REUSE, _SET, _VAR, _WITHIN = Role.MODULE, Role.RECEIVER, Role.REUSE, Role.SET, Role.VAR, Role.WITHIN
+_MODULE, _RECEIVER, _RESULT, _REUSE, _SET, _VAR, _WITHIN = (
+    Role.MODULE,
+    Role.RECEIVER,
+    Role.RESULT,
+    Role.REUSE,
+    Role.SET,
+    Role.VAR,
+    Role.WITHIN,
+)
 _NOT_CALL, _REDIRECT, _USED = ~Role.CALL, Role.GLOBAL | Role.NONLOCAL, Role.READ | Role.DEL
 _LEFT = (Op.BRANCH, Op.SWITCH, Op.CASES)  # what a break with a label may leave, besides loops
 # among the operations, nodes that hold definitions back, are parts of a loop's header, or have a value
@@ -124,6 +132,7 @@ class ProgramBuilder:
         self._variable_frames: list[int] = []
         self._receiver = b""
         self._receivers: dict[int, bytes] = {}  # per scope of a function
+        self._results: dict[int, list[int]] = {}  # per scope of a function, mentions
         self._labels: dict[bytes, int] = {}  # their numbers, from 1
         self._label = -1, 0  # the last one that is in no jump: its end and number
         self._target = 0  # of the jump around
@@ -169,6 +178,10 @@ class ProgramBuilder:
                 continue
             if not count % _CHECK_EVERY:
                 self._deadline.check()
+            if what == "returns":
+                if source[start:-minus_end].isalpha():
+                    self._read_results(frame, scope, _owner(owners, start))
+                continue
             if rank == _LABEL:
                 self._read_label(source, start, -minus_end, bool(stack) and stack[-1][4] in JUMPS)
                 continue
@@ -281,6 +294,14 @@ class ProgramBuilder:
                 around.open.pop()
                 around.loop = loop
         return around, scope
+
+    def _read_results(self, frame: _Frame, scope: int, item: int) -> None:
+        """A return that names nothing uses what the function around returns."""
+        while scope and self._kinds[scope] in (_BLOCK, _COMP):
+            scope = self._parents[scope]
+        if item >= 0 and scope in self._results:
+            frame.reach(item, _LAST)
+            frame.instructions += [(_USE, item, mention, 0) for mention in self._results[scope]]
 
     def _read_label(self, source: bytes, start: int, end: int, in_jump: bool) -> None:
         """Note the label of a jump, of the loop that begins with it, or of what comes next."""
@@ -424,6 +445,8 @@ class ProgramBuilder:
         mention = self._mention(scope, name)
         if role & _SET:
             self._assigned[mention] = None
+        if role & _RESULT:
+            self._results.setdefault(scope, []).append(mention)
         self._define(frame, item, mention, role, position if role & _AT_ONCE else None)
         if self._kinds[scope] == _CLASS:
             member = b"." + name.lstrip(b"$")  # a sign of variables is no part of a member's name

@@ -73,6 +73,7 @@ class Role:
     COPY: Final = 1 << 19
     MEMBER: Final = 1 << 20
     MODULE: Final = 1 << 21
+    RESULT: Final = 1 << 23  # what a function returns where a return names nothing
     RECEIVER: Final = 1 << 22  # of a member: it is one if what stands before it is the receiver of the function around
 
 

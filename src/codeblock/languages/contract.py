@@ -156,7 +156,7 @@ CAPTURES = frozenset(
             "member",
             "module",
         ),
-        *("attr", "attr.def", "attr.def.read", "attr.mut", "attr.call", "value", "value.item", "tail"),
+        *("attr", "attr.def", "attr.def.read", "attr.mut", "attr.call", "value", "value.item", "tail", "result", "returns"),
         *"comment body body.run label mut object call ignore within receiver outer delay late verb assign name".split(),
         *(
             f"flow.{part}"
