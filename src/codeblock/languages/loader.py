@@ -34,8 +34,8 @@ Uses
     ``@outer`` evaluated in the scope around the innermost one ·
     ``@attr.def``, ``@attr.def.read``, ``@attr.mut``, ``@attr.call`` the whole of ``receiver.name``, which else is a use;
     in a language where a function names its ``@receiver``, what is ``@attr``, a use, or one of these, is a member if that
-    stands before it · ``@returns``, if it is a word alone, uses the ``@result``s of the function around · ``@name`` a leaf, behind a sign, that begins with the name of a variable: text that the grammar takes no
-    names from
+    stands before it · ``@returns``, if it is a word alone, uses the ``@result``s of the function around · ``@name`` a leaf,
+    behind a sign, that begins with the name of a variable: text that the grammar takes no names from
 Values
     ``@value`` an expression that has statements or clauses in it, whose value is that of its tails; it goes to the item that the
     expression is a part of, by an edge of the name ``=``, and to nobody where it is an item of its own · ``@value.item`` a
