@@ -413,6 +413,8 @@ class ProgramBuilder:
             frame.reach(item, position)
         if not role & _DEF:
             if not role & _IGNORE:
+                if role & _REUSE:
+                    scope = self._declare(scope, name, role)
                 mention = self._mention(scope, name)
                 frame.instructions.append((_USE, item, mention, role))
                 if role & _MUT:

@@ -353,11 +353,11 @@ def _captures(
                 what = language.verbs.get(source[node.start_byte : node.end_byte])
                 if what is not None and node.parent is not None:
                     captures.setdefault(what, []).append(_said(what, node.byte_range, node.parent.byte_range))
-        elif name == "mut":
+        elif name in ("mut", "mut.reuse"):
             for start, end in [node.byte_range for node in captured]:
                 base = _BASE.search(source, start, end)
                 if base and not _CALL.match(source, base.start()):
-                    names.setdefault("mut", []).append(base.start())
+                    names.setdefault(name, []).append(base.start())
         elif name == "object":
             for start, end in [node.byte_range for node in captured]:
                 member = _MEMBER.match(source, end)

@@ -157,7 +157,7 @@ CAPTURES = frozenset(
             "module",
         ),
         *("attr", "attr.def", "attr.def.read", "attr.mut", "attr.call", "value", "value.item", "tail", "result", "returns"),
-        *"comment body body.run label mut object call ignore within receiver outer delay late verb assign name".split(),
+        *"comment body body.run label mut mut.reuse object call ignore within receiver outer delay late verb assign name".split(),
         *(
             f"flow.{part}"
             for part in ("branch", "switch", "cases", "alt", "alt.run", "alt.total", "for", "while", "do", "callback")

@@ -28,9 +28,8 @@ Definitions, on the identifier: ``@def`` and any of these after it, as in ``@def
     this node, but not in a scope in it, is so where the node ends (``let x = match x {}``)
 Uses
     every identifier but definitions and ``@ignore`` · ``@mut`` base of an attribute or element store, or the whole of what is
-    stored to, which begins with it · ``@object`` what a method is called on, changed if the table ``data_flow.mutators`` names
-    the method · ``@call`` the called name,
-    a use even where it is ``@ignore`` · ``@within`` in a function's header the class that it belongs to, which stands before it ·
+    stored to, which begins with it; ``@mut.reuse`` declares what nothing else does · ``@object`` what a method is called on,
+    changed if the table ``data_flow.mutators`` names the method · ``@call`` the called name, a use even where it is ``@ignore`` · ``@within`` in a function's header the class that it belongs to, which stands before it ·
     ``@outer`` evaluated in the scope around the innermost one ·
     ``@attr.def``, ``@attr.def.read``, ``@attr.mut``, ``@attr.call`` the whole of ``receiver.name``, which else is a use;
     in a language where a function names its ``@receiver``, what is ``@attr``, a use, or one of these, is a member if that

@@ -62,6 +62,12 @@
 (namespace_use_clause alias: (name) @def)
 ; what such a node begins with is the variable
 (assignment_expression left: (subscript_expression) @mut)
+; what is no array yet becomes one
+(assignment_expression left: (subscript_expression . (variable_name) @mut.reuse))
+(assignment_expression left: (subscript_expression . (subscript_expression . (variable_name) @mut.reuse)))
+(assignment_expression left: (subscript_expression . (subscript_expression . (subscript_expression . (variable_name) @mut.reuse))))
+(augmented_assignment_expression left: (subscript_expression . (variable_name) @mut.reuse))
+(augmented_assignment_expression left: (subscript_expression . (subscript_expression . (variable_name) @mut.reuse)))
 (assignment_expression left: (member_access_expression) @mut)
 (augmented_assignment_expression left: (subscript_expression) @mut)
 (augmented_assignment_expression left: (member_access_expression) @mut)
