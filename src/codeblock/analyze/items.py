@@ -162,6 +162,7 @@ def _entries(parsed: Parsed) -> list[_Entry]:
     for node in (*parsed.nodes.get("item.absorb", ()), *parsed.nodes.get("item.after", ())):
         if kinds.get(node) is not _COMMENT:  # which any child may be
             kinds.pop(node, None)
+    _begin_before(kinds, parsed)
     entries: list[_Entry] = [(s, -e, _ITEM, node, kind) for (s, e, node), kind in kinds.items() if s < e]
     entries += [(s, -e, _AFTER, node, _SIMPLE) for s, e, node in parsed.nodes.get("item.after", ()) if s < e]
     blocks = {node[:2] for node in parsed.nodes.get("item.block", ()) if node in kinds}
@@ -171,6 +172,28 @@ def _entries(parsed: Parsed) -> list[_Entry]:
     entries += [(s if s < e else max(s - 1, 0), -e, _MISSING, "MISSING", _DAMAGE) for s, e in parsed.missing]
     entries.sort()
     return entries
+
+
+def _begin_before(kinds: dict[tuple[int, int, str], ItemKind], parsed: Parsed) -> None:
+    """Let items begin with what stands before them and is part of them: their attributes and labels."""
+    before = sorted(parsed.nodes.get("item.before", ()), reverse=True)
+    if not before:
+        return
+    comments = {start: end for start, end, _ in parsed.nodes.get("comment", ())}
+    largest: dict[int, tuple[int, int, str]] = {}  # the largest item at a byte
+    for node in sorted(kinds):
+        if kinds[node] is not _COMMENT:
+            largest[node[0]] = node
+    for node in before:
+        start, at, _ = node
+        while at in comments or parsed.source[at : at + 1].isspace():
+            at = comments.get(at, at + 1)
+        item = largest.get(at)
+        if item is not None and node in kinds:
+            del kinds[node]
+            longer = (start, item[1], item[2])
+            kinds[longer] = kinds.pop(item)
+            largest[start] = longer
 
 
 def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Interval]]:

@@ -135,7 +135,7 @@ def _options(first: str, *others: str) -> list[str]:
 
 CAPTURES = frozenset(
     [
-        *(f"item{kind}" for kind in ("", ".header", ".definition", ".block", ".docstring", ".absorb", ".after")),
+        *(f"item{kind}" for kind in ("", ".header", ".definition", ".block", ".docstring", ".absorb", ".after", ".before")),
         *(f"scope.{kind}" for kind in ("fn", "sealed", "lambda", "class", "members", "comp", "block")),
         *_options(
             "def",

@@ -8,8 +8,9 @@ Items
     ``@item`` a simple statement · ``@item.header`` a compound statement or clause · ``@item.definition`` a function or class ·
     ``@item.block`` a ``@body`` that has no header but itself · ``@item.docstring`` a string that stands as a statement ·
     ``@item.absorb`` no item after all, part of the one around it · ``@item.after`` part of the item before it, as the text of a
-    here-document · ``@comment`` · ``@body`` the node that holds the statements of a header; or ``@body.run`` a token behind which
-    they stand, up to the next clause or the end of its parent
+    here-document · ``@item.before`` part of the item behind it, as an attribute or a label · ``@comment`` · ``@body`` the node
+    that holds the statements of a header; or ``@body.run`` a token behind which they stand, up to the next clause or the end of
+    its parent
 Scopes
     ``@scope.fn`` a function, whose body runs later · ``@scope.sealed`` one that sees nothing around it but what is ``outer`` or
     ``hoist`` · ``@scope.lambda`` a function that is evaluated in place, also where it is a ``@scope.fn`` or ``@scope.sealed``
@@ -29,7 +30,8 @@ Definitions, on the identifier: ``@def`` and any of these after it, as in ``@def
 Uses
     every identifier but definitions and ``@ignore`` · ``@mut`` base of an attribute or element store, or the whole of what is
     stored to, which begins with it; ``@mut.reuse`` declares what nothing else does · ``@object`` what a method is called on,
-    changed if the table ``data_flow.mutators`` names the method · ``@call`` the called name, a use even where it is ``@ignore`` · ``@within`` in a function's header the class that it belongs to, which stands before it ·
+    changed if the table ``data_flow.mutators`` names the method · ``@call`` the called name, a use even where it is ``@ignore``
+    · ``@within`` in a function's header the class that it belongs to, which stands before it ·
     ``@outer`` evaluated in the scope around the innermost one ·
     ``@attr.def``, ``@attr.def.read``, ``@attr.mut``, ``@attr.call`` the whole of ``receiver.name``, which else is a use;
     in a language where a function names its ``@receiver``, what is ``@attr``, a use, or one of these, is a member if that

@@ -1,12 +1,14 @@
 ; One capture per pattern, no predicates. The captures are described in codeblock/languages/loader.py.
 
 ; ---- items
-[(associated_type) (attribute_item) (const_item) (enum_variant) (expression_statement) (extern_crate_declaration) (field_declaration)
+[(associated_type) (const_item) (enum_variant) (expression_statement) (extern_crate_declaration) (field_declaration)
  (function_signature_item) (inner_attribute_item) (let_declaration) (static_item) (type_item) (use_declaration)] @item
 ; also the value of a block
 (block (_) @item)
 [(empty_statement) (label)] @item.absorb
 (match_arm) @item.header
+(attribute_item) @item
+(attribute_item) @item.before
 ; where they are a statement; elsewhere they are part of one
 (expression_statement [(for_expression) (if_expression) (loop_expression) (match_expression) (unsafe_block) (while_expression)] @item.header)
 (expression_statement (block) @item.block)

@@ -11,6 +11,7 @@
 (statements [(do_statement) (for_statement) (guard_statement) (if_statement) (repeat_while_statement) (switch_statement) (while_statement)] @item.header)
 (_ "if" (if_statement) @item.header)
 (switch_entry "fallthrough" @item)
+(statement_label) @item.before
 [(catch_block) (computed_getter) (computed_setter) (didset_clause) (switch_entry) (willset_clause)] @item.header
 [(class_declaration) (deinit_declaration) (function_declaration) (init_declaration) (protocol_declaration) (subscript_declaration)] @item.definition
 (property_declaration (computed_property)) @item.definition
