@@ -256,3 +256,36 @@ def test_few_definitions_are_all_linked():
     branches = "".join(f"if a:\n x = {i}\n" for i in range(60))
     analysis = analyze_code(branches + "y = x\n" * 100, "python")
     assert sum(e.variable == "x" for e in analysis.edges) == 60 * 100
+
+
+def test_a_bare_return_returns_what_is_named() -> None:
+    """Go names what a function returns; a function in it has results of its own."""
+    source = dedent("""
+        func f(x int) (res int, err error) {
+            res = 1
+            if x > 0 {
+                err = g()
+                return
+            }
+            h(func() (res int) {
+                res = x
+                return
+            })
+            return
+        }
+        func k() (n int) {
+            n = 1
+            return 5
+        }
+    """).strip()
+    analysis = analyze_code(source, "go")
+    found = {(analysis.items[e.source].line, analysis.items[e.target].line, e.variable) for e in analysis.edges}
+    assert found == {
+        (1, 3, "x"),
+        (1, 8, "x"),
+        (1, 11, "err"),
+        (2, 5, "res"),
+        (2, 11, "res"),
+        (4, 5, "err"),
+        (8, 9, "res"),
+    }

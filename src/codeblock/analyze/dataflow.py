@@ -50,7 +50,7 @@ class _Branch(_Open):
     label: int = 0
     ends: list[dict[int, int]] = field(default_factory=list[dict[int, int]])
     total: bool = False
-    falls: dict[int, int] | None = None  # what falls through to the next alternative
+    falls: list[dict[int, int]] = field(default_factory=list[dict[int, int]])  # what falls through to the next alternative
 
 
 @dataclass(slots=True)
@@ -121,6 +121,7 @@ class DataFlow:
             Op.RAISE: self._return,
             Op.BREAK: self._break,
             Op.CONTINUE: self._continue,
+            Op.FALL: self._fall,
             Op.STEP: self._step,
             Op.END: self._end,
         }
@@ -229,9 +230,9 @@ class DataFlow:
         assert isinstance(branch, _Branch)
         branch.total = branch.total or bool(total)
         self._plain(op, 0)
-        if branch.falls is not None and self._here.alive:
-            self._here.merge([{}, branch.falls])
-            branch.falls = None
+        if branch.falls and self._here.alive:
+            self._here.merge([{}, *branch.falls])
+            branch.falls = []
 
     def _loop(self, op: int, index: int) -> None:
         if effects := self._program.loops[index].effects:
@@ -332,16 +333,14 @@ class DataFlow:
         assert isinstance(branch, _Branch)
         if self._here.alive:
             if branch.op == Op.SWITCH:
-                branch.falls = self._here.changes(entry.undo)
+                branch.falls.append(self._here.changes(entry.undo))
             else:
                 branch.ends.append(self._here.changes(entry.undo))
         self._here.revert(entry.undo)
         self._here.revive()
 
     def _end_branch(self, branch: _Branch) -> None:
-        ends = branch.ends
-        if branch.falls is not None:
-            ends.append(branch.falls)
+        ends = [*branch.ends, *branch.falls]
         if not branch.total:
             ends.append({})
         self._here.merge(ends)
@@ -449,6 +448,15 @@ class DataFlow:
                 elif self._here.alive and entry.alive:
                     entry.seen_steps = self._here.collect(entry.seen_steps, entry.turns)
                     entry.continued = True
+                self._jump()
+                return
+
+    def _fall(self, _op: int, _: int) -> None:
+        for n in range(len(self._open) - 2, -1, -1):
+            entry = self._open[n]
+            if isinstance(entry, _Branch) and entry.op == Op.CASES:
+                if self._here.alive and entry.alive:
+                    entry.falls.append(self._here.changes(self._open[n + 1].undo))
                 self._jump()
                 return
 

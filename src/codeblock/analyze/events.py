@@ -30,14 +30,16 @@ class Rank:
     """Kinds of events; also the order, outermost first, of nodes with the same interval."""
 
     CLAUSE: Final = 0
-    CONSTRUCT: Final = 1
-    JUMP: Final = 2
-    OUTER: Final = 3
-    SCOPE: Final = 4
-    INNER_SCOPE: Final = 5
-    LATE: Final = 6
-    LABEL: Final = 7
-    NAME: Final = 8
+    TAIL: Final = 1
+    VALUE: Final = 2
+    CONSTRUCT: Final = 3
+    JUMP: Final = 4
+    OUTER: Final = 5
+    SCOPE: Final = 6
+    INNER_SCOPE: Final = 7
+    LATE: Final = 8
+    LABEL: Final = 9
+    NAME: Final = 10
 
 
 OPENS = {  # where several claim a node, the first counts
@@ -61,6 +63,7 @@ OPENS = {  # where several claim a node, the first counts
     "jump.raise": Op.RAISE,
     "jump.break": Op.BREAK,
     "jump.continue": Op.CONTINUE,
+    "jump.fall": Op.FALL,
 }
 """What begins at a captured node."""
 
@@ -96,6 +99,10 @@ _RANKS = {
     "flow.init": Rank.CLAUSE,
     "flow.step": Rank.CLAUSE,
     "late": Rank.LATE,
+    "tail": Rank.TAIL,
+    "value.item": Rank.VALUE,  # captured as both
+    "value": Rank.VALUE,
+    "returns": Rank.LABEL,
     "label": Rank.LABEL,
 }
 _ROLES: dict[str, int] = {name.lower(): bit for name, bit in vars(Role).items() if isinstance(bit, int)}

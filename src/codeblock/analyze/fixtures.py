@@ -14,9 +14,9 @@ the rest is analysed. In a language with ``//`` comments::
     }
 
 ``is KIND`` and ``is KIND NODE`` name the item there and the grammar's node; ``as LABEL`` gives it a label; ``from LABELS`` lists
-all other items whose value of the variable there may reach it (``from nothing``), with the kind of an edge that is no ``flow``
-behind a colon (``from f:call``); ``under LABEL`` (or ``nothing``) is the header around it; ``same LABEL`` the item itself;
-``core`` and ``not core`` say whether the token there is a core token.
+all other items whose value of the variable there (on a ``=``, of what stands behind it) may reach it (``from nothing``), with
+the kind of an edge that is no ``flow`` behind a colon (``from f:call``); ``under LABEL`` (or ``nothing``) is the header around
+it; ``same LABEL`` the item itself; ``core`` and ``not core`` say whether the token there is a core token.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from codeblock.languages.contract import Fault
 from codeblock.languages.loader import fixtures, load
 from codeblock.types import Analysis, EdgeKind, ItemKind
 
-_WORD = re.compile(r"[@$\w]+")
+_WORD = re.compile(r"[@$\w]+|=")
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,12 +29,14 @@ _KIND_OF_CAPTURE = {
     "item": ItemKind.SIMPLE,
     "item.header": ItemKind.HEADER,
     "item.definition": ItemKind.DEFINITION,
+    "item.block": ItemKind.HEADER,
     "comment": ItemKind.COMMENT,
     "item.docstring": ItemKind.DOCSTRING,  # last: it is an @item too
 }
 _as_item: Callable[[Any], CodeItem] = partial(tuple.__new__, CodeItem)
 """Much faster than calling `CodeItem`, as `as_span` is."""
-_BODY, _ERROR, _ITEM, _AFTER, _MISSING, _LEAVE = range(6)  # also the order, outermost first, of nodes with the same interval
+# also the order, outermost first, of nodes with the same interval
+_BODY, _ERROR, _ITEM, _BLOCK, _AFTER, _MISSING, _LEAVE = range(7)
 _Entry = tuple[int, int, int, str, ItemKind]  # start, -end, one of the above, kind of node, kind of item
 _NO_REGION = -1
 _LAST = 1 << 62  # behind every item
@@ -160,14 +162,38 @@ def _entries(parsed: Parsed) -> list[_Entry]:
     for node in (*parsed.nodes.get("item.absorb", ()), *parsed.nodes.get("item.after", ())):
         if kinds.get(node) is not _COMMENT:  # which any child may be
             kinds.pop(node, None)
+    _begin_before(kinds, parsed)
     entries: list[_Entry] = [(s, -e, _ITEM, node, kind) for (s, e, node), kind in kinds.items() if s < e]
     entries += [(s, -e, _AFTER, node, _SIMPLE) for s, e, node in parsed.nodes.get("item.after", ()) if s < e]
-    entries += [(s, -e, _BODY, "", _HEADER) for s, e in parsed.captures.get("body", ()) if s < e]
+    blocks = {node[:2] for node in parsed.nodes.get("item.block", ()) if node in kinds}
+    entries += [(s, -e, _BLOCK if (s, e) in blocks else _BODY, "", _HEADER) for s, e in parsed.captures.get("body", ()) if s < e]
     entries += [(s, -e, _ERROR, "ERROR", _DAMAGE) for s, e in parsed.errors if s < e]
     # a token is missed where the one before it ends
     entries += [(s if s < e else max(s - 1, 0), -e, _MISSING, "MISSING", _DAMAGE) for s, e in parsed.missing]
     entries.sort()
     return entries
+
+
+def _begin_before(kinds: dict[tuple[int, int, str], ItemKind], parsed: Parsed) -> None:
+    """Let items begin with what stands before them and is part of them: their attributes and labels."""
+    before = sorted(parsed.nodes.get("item.before", ()), reverse=True)
+    if not before:
+        return
+    comments = {start: end for start, end, _ in parsed.nodes.get("comment", ())}
+    largest: dict[int, tuple[int, int, str]] = {}  # the largest item at a byte
+    for node in sorted(kinds):
+        if kinds[node] is not _COMMENT:
+            largest[node[0]] = node
+    for node in before:
+        start, at, _ = node
+        while at in comments or parsed.source[at : at + 1].isspace():
+            at = comments.get(at, at + 1)
+        item = largest.get(at)
+        if item is not None and node in kinds:
+            del kinds[node]
+            longer = (start, item[1], item[2])
+            kinds[longer] = kinds.pop(item)
+            largest[start] = longer
 
 
 def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Interval]]:
@@ -260,11 +286,11 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
             damaged = False
             if beyond and kind is not _HEADER and kind is not _DEFINITION:
                 unfinished.add(len(regions))
-        elif what == _BODY and not inside:
+        elif what in (_BODY, _BLOCK) and not inside:
             if beyond:  # then what is open in the statements around is this body, as in a header
                 unfinished.difference_update(region for _, region, _ in around)
             around.append((end, owner, True))
-            fresh = True
+            fresh = what == _BODY  # what stands in a block stands on no header's line
             body_start = start
             continue
         elif what == _ERROR and in_body and not inside:

@@ -26,13 +26,23 @@ _CHECK_RESOLVED = 1 << 7  # names, each of which may lie in thousands of scopes
 _USE, _DEFINE, _LOOP, _END = Op.USE, Op.DEFINE, Op.LOOP, Op.END
 _FN, _SEALED, _LAMBDA, _CLASS, _MEMBERS = ScopeKind.FN, ScopeKind.SEALED, ScopeKind.LAMBDA, ScopeKind.CLASS, ScopeKind.MEMBERS
 _SEALED_LAMBDA, _COMP, _BLOCK = ScopeKind.SEALED_LAMBDA, ScopeKind.COMP, ScopeKind.BLOCK
-_COPY, _MEMBER, _LABEL = Role.COPY, Role.MEMBER, Rank.LABEL
+_COPY, _MEMBER, _LABEL, _RANK_TAIL, _RANK_VALUE = Role.COPY, Role.MEMBER, Rank.LABEL, Rank.TAIL, Rank.VALUE
 _ATTR, _DECLARE, _DEF, _GLOBAL, _HOIST = Role.ATTR, Role.DECLARE, Role.DEF, Role.GLOBAL, Role.HOIST
 _IGNORE, _LOCAL, _MUT, _OUTER, _READ = Role.IGNORE, Role.LOCAL, Role.MUT, Role.OUTER, Role.READ
-_MODULE, _RECEIVER, _REUSE, _SET, _VAR, _WITHIN = Role.MODULE, Role.RECEIVER, Role.REUSE, Role.SET, Role.VAR, Role.WITHIN
+_MODULE, _RECEIVER, _RESULT, _REUSE, _SET, _VAR, _WITHIN = (
+    Role.MODULE,
+    Role.RECEIVER,
+    Role.RESULT,
+    Role.REUSE,
+    Role.SET,
+    Role.VAR,
+    Role.WITHIN,
+)
 _NOT_CALL, _REDIRECT, _USED = ~Role.CALL, Role.GLOBAL | Role.NONLOCAL, Role.READ | Role.DEL
 _LEFT = (Op.BRANCH, Op.SWITCH, Op.CASES)  # what a break with a label may leave, besides loops
-_LATE, _INIT, _STEP = -1, -2, -3  # among the operations, nodes that hold definitions back, or are parts of a loop's header
+# among the operations, nodes that hold definitions back, are parts of a loop's header, or have a value
+_LATE, _INIT, _STEP, _TAIL, _VALUE = -1, -2, -3, -4, -5
+_NOBODY = -1  # who uses a value that nothing is made of
 _PARTS = {"flow.init": _INIT, "flow.step": _STEP}
 _NOT_DECLARED = Role.SET | Role.REUSE | Role.MUT
 _AT_ONCE, _UNDECLARED, _SKIPS = Role.WALRUS | Role.NOW, Role.SET | Role.DEL, Role.VAR | Role.WALRUS
@@ -54,6 +64,10 @@ class _Frame:
     soon: list[tuple[int, Instruction]] = field(default_factory=list[tuple[int, Instruction]])  # definitions, with their places
     last: list[Instruction] = field(default_factory=list[Instruction])  # definitions that end their item
     late: list[_Holder] = field(default_factory=list["_Holder"])
+    values: list[tuple[int, int]] = field(
+        default_factory=list[tuple[int, int]]
+    )  # of the nodes around: mention, item that uses it
+    tails: list[tuple[int, int]] = field(default_factory=list[tuple[int, int]])  # of the nodes around: first byte, item
 
     def flush(self) -> None:
         """Let what was delayed happen: a loop begins between the uses and the definitions of its header."""
@@ -118,6 +132,7 @@ class ProgramBuilder:
         self._variable_frames: list[int] = []
         self._receiver = b""
         self._receivers: dict[int, bytes] = {}  # per scope of a function
+        self._results: dict[int, list[int]] = {}  # per scope of a function, mentions
         self._labels: dict[bytes, int] = {}  # their numbers, from 1
         self._label = -1, 0  # the last one that is in no jump: its end and number
         self._target = 0  # of the jump around
@@ -163,6 +178,10 @@ class ProgramBuilder:
                 continue
             if not count % _CHECK_EVERY:
                 self._deadline.check()
+            if what == "returns":
+                if source[start:-minus_end].isalpha():
+                    self._read_results(frame, scope, _owner(owners, start))
+                continue
             if rank == _LABEL:
                 self._read_label(source, start, -minus_end, bool(stack) and stack[-1][4] in JUMPS)
                 continue
@@ -174,8 +193,7 @@ class ProgramBuilder:
                 if function:
                     frame = _Frame(len(self._frames))
                     self._frames.append(frame)
-                    owner = bisect_left(owners, ((start + 1,),)) - 1
-                    self._makers.append(owners[owner][1] if owner >= 0 else -1)
+                    self._makers.append(_owner(owners, start))
                     self._frame_of[scope] = frame.index
             elif rank == Rank.OUTER:
                 stack.append((node_end, frame, scope, frame.loop, None, False))
@@ -183,6 +201,13 @@ class ProgramBuilder:
             elif rank == Rank.LATE:
                 stack.append((node_end, frame, scope, frame.loop, _LATE, False))
                 frame.late.append((scope, []))
+            elif rank == _RANK_TAIL:
+                stack.append((node_end, frame, scope, frame.loop, _TAIL, False))
+                frame.tails.append((start, _owner(owners, start)))
+            elif rank == _RANK_VALUE:
+                tail = bool(stack) and stack[-1][4] == _TAIL and stack[-1][0] == node_end and frame.tails[-1][0] == start
+                self._enter_value(frame, scope, tail, _taker(owners, start, what == "value.item"))
+                stack.append((node_end, frame, scope, frame.loop, _VALUE, False))
             elif what in _PARTS:
                 op = self._enter_part(frame, _PARTS[what])
                 stack.append((node_end, frame, scope, frame.loop, op, False))
@@ -248,6 +273,12 @@ class ProgramBuilder:
         if op in (_INIT, _STEP):
             self._leave_part(around, op)
             return around, scope
+        if op == _TAIL:
+            self._leave_tail(around)
+            return around, scope
+        if op == _VALUE:
+            self._leave_value(around)
+            return around, scope
         if function:
             frame.flush()
         if op is not None:
@@ -263,6 +294,14 @@ class ProgramBuilder:
                 around.open.pop()
                 around.loop = loop
         return around, scope
+
+    def _read_results(self, frame: _Frame, scope: int, item: int) -> None:
+        """A return that names nothing uses what the function around returns."""
+        while scope and self._kinds[scope] in (_BLOCK, _COMP):
+            scope = self._parents[scope]
+        if item >= 0 and scope in self._results:
+            frame.reach(item, _LAST)
+            frame.instructions += [(_USE, item, mention, 0) for mention in self._results[scope]]
 
     def _read_label(self, source: bytes, start: int, end: int, in_jump: bool) -> None:
         """Note the label of a jump, of the loop that begins with it, or of what comes next."""
@@ -323,6 +362,31 @@ class ProgramBuilder:
             self._loops[frame.loop].stepped = True
             del frame.instructions[start:]
 
+    def _enter_value(self, frame: _Frame, scope: int, tail: bool, user: int) -> None:
+        """Begin a node that has the value of its tails: that of the node around, if it is its tail, or else of a new variable."""
+        if tail:
+            mention = frame.values[-1][0] if frame.values else -1
+            frame.values.append((mention, _NOBODY))
+            frame.tails[-1] = frame.tails[-1][0], _NOBODY
+        elif user == _NOBODY:
+            frame.values.append((-1, _NOBODY))
+        else:
+            name = b"=%d" % len(self._places)
+            self._declared[scope][name] = -1
+            frame.values.append((self._mention(scope, name), user))
+
+    def _leave_tail(self, frame: _Frame) -> None:
+        _, item = frame.tails.pop()
+        if item != _NOBODY and frame.values and frame.values[-1][0] >= 0:
+            frame.reach(item, _LAST)
+            frame.last.append((_DEFINE, item, frame.values[-1][0], 0))
+
+    def _leave_value(self, frame: _Frame) -> None:
+        mention, user = frame.values.pop()
+        if user != _NOBODY:
+            frame.flush()
+            frame.instructions.append((_USE, user, mention, 0))
+
     def _new_scope(self, kind: int, parent: int, frame: _Frame) -> int:
         self._kinds.append(kind)
         self._parents.append(parent)
@@ -349,6 +413,8 @@ class ProgramBuilder:
             frame.reach(item, position)
         if not role & _DEF:
             if not role & _IGNORE:
+                if role & _REUSE:
+                    scope = self._declare(scope, name, role)
                 mention = self._mention(scope, name)
                 frame.instructions.append((_USE, item, mention, role))
                 if role & _MUT:
@@ -381,6 +447,8 @@ class ProgramBuilder:
         mention = self._mention(scope, name)
         if role & _SET:
             self._assigned[mention] = None
+        if role & _RESULT:
+            self._results.setdefault(scope, []).append(mention)
         self._define(frame, item, mention, role, position if role & _AT_ONCE else None)
         if self._kinds[scope] == _CLASS:
             member = b"." + name.lstrip(b"$")  # a sign of variables is no part of a member's name
@@ -483,6 +551,21 @@ class ProgramBuilder:
         if variable < 0:
             variable = self._declared[scope][name] = len(self._names)
             member = name.startswith(b".")
-            self._names.append(self._receiver + name[1:] if member else name)
+            self._names.append(self._receiver + name[1:] if member else b"=" if name.startswith(b"=") else name)
             self._variable_frames.append(-1 if member or self._kinds[scope] == _MEMBERS else self._frame_of[scope])
         return variable
+
+
+def _owner(owners: Sequence[tuple[ByteSpan, int]], start: int) -> int:
+    """The item that holds a byte, -1 if none does."""
+    at = bisect_left(owners, ((start + 1,),)) - 1
+    return owners[at][1] if at >= 0 and start < owners[at][0].end else -1
+
+
+def _taker(owners: Sequence[tuple[ByteSpan, int]], start: int, item: bool) -> int:
+    """The item that takes a value which begins at a byte, _NOBODY if none does."""
+    at = bisect_left(owners, ((start,),)) - 1
+    own = at + 1 < len(owners) and owners[at + 1][0].start == start
+    if at < 0 or own != item or not (own or start < owners[at][0].end):
+        return _NOBODY
+    return owners[at][1]

@@ -22,7 +22,7 @@ from codeblock.spans import ByteSpan
 MAX_DEPTH = 4_000  # a query may take time quadratic in the depth, and below one of 2 ** 16 it loses captures without a word
 MAX_ERROR_CHILDREN = 5_000  # a query takes time quadratic in the children of one ERROR node
 _ITEM_CAPTURES = ("item", "comment")  # the beginnings of their names
-_NAME_CAPTURES = ("def", "call", "ignore", "within", "receiver")
+_NAME_CAPTURES = ("def", "call", "ignore", "within", "receiver", "result")
 _MEMBER = re.compile(rb"\W*(\w+!?)")  # its name, behind what it is a member of
 _BASE = re.compile(rb"[^*&(\s]")  # what `*a = 1` and `(*a).b = 1` change begins there
 _CALL = re.compile(rb"[\w$]+\s*\(")  # a name that is called, whose value is nobody's
@@ -356,11 +356,11 @@ def _captures(
                 what = language.verbs.get(source[node.start_byte : node.end_byte])
                 if what is not None and node.parent is not None:
                     captures.setdefault(what, []).append(_said(what, node.byte_range, node.parent.byte_range))
-        elif name == "mut":
+        elif name in ("mut", "mut.reuse"):
             for start, end in [node.byte_range for node in captured]:
                 base = _BASE.search(source, start, end)
                 if base and not _CALL.match(source, base.start()):
-                    names.setdefault("mut", []).append(base.start())
+                    names.setdefault(name, []).append(base.start())
         elif name == "object":
             for start, end in [node.byte_range for node in captured]:
                 member = _MEMBER.match(source, end)

@@ -39,12 +39,13 @@ class Op:
     RAISE: Final = 16
     BREAK: Final = 17  # argument: the label of what it leaves
     CONTINUE: Final = 18  # argument: the label of the loop
-    STEP: Final = 19  # what a loop does behind its body begins
-    END: Final = 20  # of what began last and has not ended; argument: which
+    FALL: Final = 19  # from an alternative of CASES into the next one
+    STEP: Final = 20  # what a loop does behind its body begins
+    END: Final = 21  # of what began last and has not ended; argument: which
 
 
 Instruction = tuple[int, int, int, int]
-JUMPS = frozenset({Op.RETURN, Op.RAISE, Op.BREAK, Op.CONTINUE})
+JUMPS = frozenset({Op.RETURN, Op.RAISE, Op.BREAK, Op.CONTINUE, Op.FALL})
 
 
 class Role:
@@ -72,6 +73,7 @@ class Role:
     COPY: Final = 1 << 19
     MEMBER: Final = 1 << 20
     MODULE: Final = 1 << 21
+    RESULT: Final = 1 << 23  # what a function returns where a return names nothing
     RECEIVER: Final = 1 << 22  # of a member: it is one if what stands before it is the receiver of the function around
 
 

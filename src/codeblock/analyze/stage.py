@@ -14,7 +14,7 @@ from codeblock.analyze.analyze import analyze
 from codeblock.errors import AnalysisError, AnalysisTimeout, ResponseTooLarge
 from codeblock.languages import fingerprint, load_all
 
-VERSION = 5
+VERSION = 6
 """Of the code in `codeblock.analyze`; counted up with every change of its results."""
 
 

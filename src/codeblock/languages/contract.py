@@ -101,7 +101,7 @@ class DataFlow(_Table):
 
     members: tuple[str, ...]
     mutators: tuple[str, ...] = ()
-    verbs: dict[str, Literal["assign", "flow.inf", "jump.return", "jump.raise", "jump.break", "jump.continue"]] = {}
+    verbs: dict[str, Literal["assign", "flow.inf", "jump.return", "jump.raise", "jump.break", "jump.continue", "jump.fall"]] = {}
 
 
 class Tables(_Table):
@@ -147,7 +147,7 @@ def _options(first: str, *others: str) -> list[str]:
 
 CAPTURES = frozenset(
     [
-        *(f"item{kind}" for kind in ("", ".header", ".definition", ".docstring", ".absorb", ".after")),
+        *(f"item{kind}" for kind in ("", ".header", ".definition", ".block", ".docstring", ".absorb", ".after", ".before")),
         *(f"scope.{kind}" for kind in ("fn", "sealed", "lambda", "class", "members", "comp", "block")),
         *_options(
             "def",
@@ -168,8 +168,8 @@ CAPTURES = frozenset(
             "member",
             "module",
         ),
-        *("attr", "attr.def", "attr.def.read", "attr.mut", "attr.call"),
-        *"comment body body.run label mut object call ignore within receiver outer delay late verb assign name".split(),
+        *("attr", "attr.def", "attr.def.read", "attr.mut", "attr.call", "value", "value.item", "tail", "result", "returns"),
+        *"comment body body.run label mut mut.reuse object call ignore within receiver outer delay late verb assign name".split(),
         *(
             f"flow.{part}"
             for part in ("branch", "switch", "cases", "alt", "alt.run", "alt.total", "for", "while", "do", "callback")
@@ -178,7 +178,7 @@ CAPTURES = frozenset(
             f"flow.{part}"
             for part in ("inf", "init", "step", "body", "post", "try", "trybody", "trybody.run", "handler", "finally", "with")
         ),
-        *(f"jump.{kind}" for kind in ("return", "raise", "break", "continue")),
+        *(f"jump.{kind}" for kind in ("return", "raise", "break", "continue", "fall")),
     ]
 )
 """The vocabulary of ``codeblock.scm``, as described in `codeblock.languages.loader`."""

@@ -6,9 +6,11 @@ has its tables, query files and fixtures, but for what its own files say. One ca
 
 Items
     ``@item`` a simple statement · ``@item.header`` a compound statement or clause · ``@item.definition`` a function or class ·
-    ``@item.docstring`` a string that stands as a statement · ``@item.absorb`` no item after all, part of the one around it ·
-    ``@item.after`` part of the item before it, as the text of a here-document · ``@comment`` · ``@body`` the node that holds
-    the statements of a header; or ``@body.run`` a token behind which they stand, up to the next clause or the end of its parent
+    ``@item.block`` a ``@body`` that has no header but itself · ``@item.docstring`` a string that stands as a statement ·
+    ``@item.absorb`` no item after all, part of the one around it · ``@item.after`` part of the item before it, as the text of a
+    here-document · ``@item.before`` part of the item behind it, as an attribute or a label · ``@comment`` · ``@body`` the node
+    that holds the statements of a header; or ``@body.run`` a token behind which they stand, up to the next clause or the end of
+    its parent
 Scopes
     ``@scope.fn`` a function, whose body runs later · ``@scope.sealed`` one that sees nothing around it but what is ``outer`` or
     ``hoist`` · ``@scope.lambda`` a function that is evaluated in place, also where it is a ``@scope.fn`` or ``@scope.sealed``
@@ -27,14 +29,19 @@ Definitions, on the identifier: ``@def`` and any of these after it, as in ``@def
     this node, but not in a scope in it, is so where the node ends (``let x = match x {}``)
 Uses
     every identifier but definitions and ``@ignore`` · ``@mut`` base of an attribute or element store, or the whole of what is
-    stored to, which begins with it · ``@object`` what a method is called on, changed if the table ``data_flow.mutators`` names
-    the method · ``@call`` the called name,
-    a use even where it is ``@ignore`` · ``@within`` in a function's header the class that it belongs to, which stands before it ·
+    stored to, which begins with it; ``@mut.reuse`` declares what nothing else does · ``@object`` what a method is called on,
+    changed if the table ``data_flow.mutators`` names the method · ``@call`` the called name, a use even where it is ``@ignore``
+    · ``@within`` in a function's header the class that it belongs to, which stands before it ·
     ``@outer`` evaluated in the scope around the innermost one ·
     ``@attr.def``, ``@attr.def.read``, ``@attr.mut``, ``@attr.call`` the whole of ``receiver.name``, which else is a use;
     in a language where a function names its ``@receiver``, what is ``@attr``, a use, or one of these, is a member if that
-    stands before it · ``@name`` a leaf, behind a sign, that begins with the name of a variable: text that the grammar takes no
-    names from
+    stands before it · ``@returns``, if it is a word alone, uses the ``@result``s of the function around · ``@name`` a leaf,
+    behind a sign, that begins with the name of a variable: text that the grammar takes no names from
+Values
+    ``@value`` an expression that has statements or clauses in it, whose value is that of its tails; it goes to the item that the
+    expression is a part of, by an edge of the name ``=``, and to nobody where it is an item of its own · ``@value.item`` a
+    ``@value`` that is such an item but has its value taken by what stands before it (``y = if x``) · ``@tail`` what a ``@value``
+    may come out as; itself a ``@value``, its tails are those of the one around
 Flow
     ``@flow.branch``, ``@flow.switch`` (falls through, break leaves it), ``@flow.cases`` (break leaves it) with ``@flow.alt``
     (``@flow.alt.run`` as for bodies) and ``@flow.alt.total`` (taken when no other is) ·
@@ -44,7 +51,8 @@ Flow
     runs once, before it), ``@flow.step`` (of the header, runs behind the body), ``@flow.body``, ``@flow.post`` (else) and
     ``@flow.inf`` (only a break leaves it) · ``@flow.try`` with ``@flow.trybody`` (or ``@flow.trybody.run``, the first of its
     statements, which go on up to the next clause), ``@flow.handler``, ``@flow.post``, ``@flow.finally`` · ``@flow.with`` (may
-    swallow an exception) · ``@jump.return``, ``@jump.raise``, ``@jump.break``, ``@jump.continue`` ·
+    swallow an exception) · ``@jump.return``, ``@jump.raise``, ``@jump.break``, ``@jump.continue``,
+    ``@jump.fall`` (from an alternative of ``@flow.cases`` into the next) ·
     ``@label`` the name of a jump's target: in the jump, and in front of a loop or branch or at its beginning
 Words
     ``@verb`` a word that may say what the rest of its parent is, as the table ``data_flow.verbs`` has it: a jump (the word alone,

@@ -13,6 +13,14 @@
 (case_item value: (_) @item.absorb)
 [(if_statement) (elif_clause) (else_clause) (case_statement) (case_item)
  (for_statement) (c_style_for_statement) (while_statement)] @item.header
+(program [(compound_statement "{") (subshell)] @item.block)
+(compound_statement [(compound_statement "{") (subshell)] @item.block)
+(subshell [(compound_statement "{") (subshell)] @item.block)
+(do_group [(compound_statement "{") (subshell)] @item.block)
+(if_statement [(compound_statement "{") (subshell)] @item.block)
+(elif_clause [(compound_statement "{") (subshell)] @item.block)
+(else_clause [(compound_statement "{") (subshell)] @item.block)
+(case_item [(compound_statement "{") (subshell)] @item.block)
 (function_definition) @item.definition
 ; what is behind a loop or an if (a redirection, a pipe, an operator) is part of its header
 (redirected_statement body: [(if_statement) (case_statement) (for_statement) (c_style_for_statement) (while_statement)]) @item.header

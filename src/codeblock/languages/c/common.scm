@@ -16,8 +16,8 @@
 (for_statement initializer: (_) @item.absorb)
 (attributed_statement (_) @item.absorb)
 (linkage_specification body: (declaration) @item.absorb)
-(compound_statement (compound_statement) @item.header)
-(translation_unit (compound_statement) @item.header)
+(compound_statement (compound_statement) @item.block)
+(translation_unit (compound_statement) @item.block)
 (comment) @comment
 [(compound_statement) (declaration_list) (enumerator_list) (field_declaration_list)] @body
 (if_statement consequence: (_) @body)

@@ -14,8 +14,8 @@
  (event_declaration) (indexer_declaration) (interface_declaration) (local_function_statement) (method_declaration)
  (namespace_declaration) (operator_declaration) (property_declaration) (record_declaration) (struct_declaration)] @item.definition
 (labeled_statement (identifier) (_) @item.absorb)
-(block (block) @item.header)
-(global_statement (block) @item.header)
+(block (block) @item.block)
+(global_statement (block) @item.block)
 (comment) @comment
 [(accessor_list) (block) (declaration_list) (enum_member_declaration_list) (switch_body)] @body
 (if_statement consequence: (_) @body)
@@ -113,6 +113,10 @@
 (object_creation_expression type: (identifier) @call)
 (object_creation_expression type: (generic_name (identifier) @call))
 
+; ---- values
+(switch_expression) @value
+(switch_expression_arm (_) @tail .)
+
 ; ---- flow
 (argument [(anonymous_method_expression) (lambda_expression)] @flow.callback)
 (if_statement) @flow.branch
@@ -140,5 +144,6 @@
 (return_statement) @jump.return
 (yield_statement "break") @jump.return
 (throw_statement) @jump.raise
+(switch_expression_arm (throw_expression) @jump.raise)
 (break_statement) @jump.break
 (continue_statement) @jump.continue

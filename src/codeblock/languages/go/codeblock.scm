@@ -20,6 +20,7 @@
 (type_declaration "(") @item.header
 (type_declaration "(" [(type_spec) (type_alias)] @item)
 (type_declaration "(" (type_spec type: [(struct_type) (interface_type)]) @item.definition)
+(statement_list (block) @item.block)
 (if_statement initializer: (_) @item.absorb)
 (for_clause initializer: (_) @item.absorb)
 (for_clause update: (_) @item.absorb)
@@ -73,6 +74,7 @@
 (type_switch_statement alias: (expression_list (identifier) @def))
 (parameter_declaration name: (identifier) @def)
 (variadic_parameter_declaration name: (identifier) @def)
+(_ result: (parameter_list (parameter_declaration name: (identifier) @result)))
 (type_parameter_declaration name: (identifier) @def)
 (function_declaration name: (identifier) @def.outer.hoist)
 (method_declaration name: (field_identifier) @def.outer.hoist) ; called behind any receiver, whose type nobody knows here
@@ -138,6 +140,8 @@
 (expression_list (call_expression function: (func_literal) @flow.callback))
 (func_literal body: (block) @flow.body)
 (return_statement) @jump.return
+(return_statement) @returns
 (break_statement) @jump.break
 (continue_statement) @jump.continue
+(fallthrough_statement) @jump.fall
 (label_name) @label

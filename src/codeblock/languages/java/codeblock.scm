@@ -25,11 +25,11 @@
 (enhanced_for_statement body: (switch_expression) @item.header)
 (while_statement body: (switch_expression) @item.header)
 (do_statement body: (switch_expression) @item.header)
-(block (block) @item.header)
-(program (block) @item.header)
-(constructor_body (block) @item.header)
-(class_body (block) @item.header) ; an initialiser
-(enum_body_declarations (block) @item.header)
+(block (block) @item.block)
+(program (block) @item.block)
+(constructor_body (block) @item.block)
+(class_body (block) @item.block) ; an initialiser
+(enum_body_declarations (block) @item.block)
 [(block_comment) (line_comment)] @comment
 [(annotation_type_body) (block) (class_body) (constructor_body) (enum_body) (interface_body) (module_body)
  (switch_block)] @body
@@ -110,6 +110,11 @@
 (method_invocation !object name: (identifier) @call)
 (object_creation_expression type: (type_identifier) @call)
 (object_creation_expression type: (generic_type (type_identifier) @call))
+
+; ---- values
+(switch_expression) @value
+(switch_rule (expression_statement) @tail)
+(yield_statement (_) @tail)
 
 ; ---- flow
 (argument_list (lambda_expression) @flow.callback)

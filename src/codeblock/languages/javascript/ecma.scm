@@ -18,8 +18,8 @@
 (for_statement initializer: (_) @item.absorb)
 (labeled_statement body: (_) @item.absorb)
 (program . (comment)* . (empty_statement) @item) ; as in ;(function () { ... })()
-(program (statement_block) @item.header)
-(statement_block (statement_block) @item.header)
+(program (statement_block) @item.block)
+(statement_block (statement_block) @item.block)
 [(comment) (hash_bang_line) (html_comment)] @comment
 [(class_body) (statement_block) (switch_body)] @body
 (if_statement consequence: (_) @body)

@@ -107,6 +107,16 @@
 (call_expression . (identifier) @call)
 (infix_expression . (_) . (identifier) @call)
 
+; ---- values
+[(if_expression) (try_expression) (when_expression)] @value
+(if_expression ")" . (line_comment)* . (expression) @tail)
+(if_expression "else" . (line_comment)* . (expression) @tail)
+(if_expression (block (expression) @tail . (line_comment)* .))
+(when_entry "->" . (line_comment)* . (expression) @tail)
+(when_entry (block (expression) @tail . (line_comment)* .))
+(try_expression "try" . (block (expression) @tail . (line_comment)* .))
+(catch_block (block (expression) @tail . (line_comment)* .))
+
 ; ---- flow
 (annotated_lambda (lambda_literal) @flow.callback)
 (value_argument [(anonymous_function) (lambda_literal)] @flow.callback)

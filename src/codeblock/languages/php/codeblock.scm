@@ -8,8 +8,8 @@
  (foreach_statement) (if_statement) (switch_statement) (try_statement) (while_statement)] @item.header
 [(class_declaration) (enum_declaration) (function_definition) (interface_declaration) (method_declaration) (namespace_definition)
  (trait_declaration)] @item.definition
-(compound_statement (compound_statement) @item.header)
-(program (compound_statement) @item.header)
+(compound_statement (compound_statement) @item.block)
+(program (compound_statement) @item.block)
 (comment) @comment
 [(colon_block) (compound_statement) (declaration_list) (enum_declaration_list) (switch_block)] @body
 (if_statement body: (_) @body)
@@ -62,6 +62,12 @@
 (namespace_use_clause alias: (name) @def)
 ; what such a node begins with is the variable
 (assignment_expression left: (subscript_expression) @mut)
+; what is no array yet becomes one
+(assignment_expression left: (subscript_expression . (variable_name) @mut.reuse))
+(assignment_expression left: (subscript_expression . (subscript_expression . (variable_name) @mut.reuse)))
+(assignment_expression left: (subscript_expression . (subscript_expression . (subscript_expression . (variable_name) @mut.reuse))))
+(augmented_assignment_expression left: (subscript_expression . (variable_name) @mut.reuse))
+(augmented_assignment_expression left: (subscript_expression . (subscript_expression . (variable_name) @mut.reuse)))
 (assignment_expression left: (member_access_expression) @mut)
 (augmented_assignment_expression left: (subscript_expression) @mut)
 (augmented_assignment_expression left: (member_access_expression) @mut)

@@ -21,6 +21,8 @@
 ; ---- definitions
 (assignment left: (identifier) @def)
 (assignment left: (identifier) @def.declare !right)
+; a field of the class, which a dataclass sets
+(class_definition body: (block (expression_statement (assignment left: (identifier) @def.local !right))))
 (augmented_assignment left: (identifier) @def.read)
 (assignment left: (pattern_list (identifier) @def)) ; behind damage, what is on the right may be parsed as a pattern, too
 (for_statement left: (pattern_list (identifier) @def))

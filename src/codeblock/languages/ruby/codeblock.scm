@@ -102,6 +102,25 @@
 (setter (identifier) @ignore)
 (singleton_method object: (self) @ignore)
 
+; ---- values
+[(begin) (case) (case_match) (if) (unless)] @value
+(assignment right: [(begin) (case) (case_match) (if) (unless)] @value.item)
+(operator_assignment right: [(begin) (case) (case_match) (if) (unless)] @value.item)
+(if consequence: (then (_statement) @tail . (comment)* .))
+(unless consequence: (then (_statement) @tail . (comment)* .))
+(elsif consequence: (then (_statement) @tail . (comment)* .))
+(when (then (_statement) @tail . (comment)* .))
+(in_clause (then (_statement) @tail . (comment)* .))
+(if alternative: (else (_statement) @tail . (comment)* .))
+(unless alternative: (else (_statement) @tail . (comment)* .))
+(elsif alternative: (else (_statement) @tail . (comment)* .))
+(case (else (_statement) @tail . (comment)* .))
+(case_match else: (else (_statement) @tail . (comment)* .))
+(begin (_statement) @tail . (comment)* .)
+(begin (_statement) @tail . (comment)* . (rescue))
+(begin (_statement) @tail . (comment)* . (ensure))
+(begin (rescue body: (then (_statement) @tail . (comment)* .)))
+
 ; ---- flow
 (argument_list (lambda) @flow.callback)
 ; a return in a block leaves the method

@@ -1,14 +1,18 @@
 ; One capture per pattern, no predicates. The captures are described in codeblock/languages/loader.py.
 
 ; ---- items
-[(associated_type) (attribute_item) (const_item) (enum_variant) (expression_statement) (extern_crate_declaration) (field_declaration)
+[(associated_type) (const_item) (enum_variant) (expression_statement) (extern_crate_declaration) (field_declaration)
  (function_signature_item) (inner_attribute_item) (let_declaration) (static_item) (type_item) (use_declaration)] @item
 ; also the value of a block
 (block (_) @item)
 [(empty_statement) (label)] @item.absorb
 (match_arm) @item.header
+(attribute_item) @item
+(attribute_item) @item.before
 ; where they are a statement; elsewhere they are part of one
-(expression_statement [(block) (for_expression) (if_expression) (loop_expression) (match_expression) (unsafe_block) (while_expression)] @item.header)
+(expression_statement [(for_expression) (if_expression) (loop_expression) (match_expression) (unsafe_block) (while_expression)] @item.header)
+(expression_statement (block) @item.block)
+(block (block) @item.block)
 (expression_statement (if_expression (else_clause) @item.header))
 (else_clause (if_expression) @item.header)
 (else_clause (if_expression (else_clause) @item.header))
@@ -92,6 +96,22 @@
 (function_signature_item parameters: (parameters (parameter pattern: (identifier) @ignore)))
 (call_expression function: (identifier) @call)
 (struct_expression name: (type_identifier) @call)
+
+; ---- values
+[(if_expression) (match_expression) (unsafe_block)] @value
+(let_declaration value: (block) @value)
+(match_arm value: (block) @value)
+(match_arm value: (_) @tail)
+(match_arm value: (block (_expression) @tail . (line_comment)* .))
+(if_expression consequence: (block (_expression) @tail . (line_comment)* .))
+(else_clause (block (_expression) @tail . (line_comment)* .))
+(else_clause (if_expression) @tail)
+(unsafe_block (block (_expression) @tail . (line_comment)* .))
+(let_declaration value: (block (_expression) @tail . (line_comment)* .))
+(if_expression consequence: (block (expression_statement [(if_expression) (match_expression) (unsafe_block)] @tail .) . (line_comment)* .))
+(else_clause (block (expression_statement [(if_expression) (match_expression) (unsafe_block)] @tail .) . (line_comment)* .))
+(match_arm value: (block (expression_statement [(if_expression) (match_expression) (unsafe_block)] @tail .) . (line_comment)* .))
+(let_declaration value: (block (expression_statement [(if_expression) (match_expression) (unsafe_block)] @tail .) . (line_comment)* .))
 
 ; ---- flow
 (arguments (closure_expression) @flow.callback)

@@ -10,6 +10,8 @@
 (source_file [(do_statement) (for_statement) (guard_statement) (if_statement) (repeat_while_statement) (switch_statement) (while_statement)] @item.header)
 (statements [(do_statement) (for_statement) (guard_statement) (if_statement) (repeat_while_statement) (switch_statement) (while_statement)] @item.header)
 (_ "if" (if_statement) @item.header)
+(switch_entry "fallthrough" @item)
+(statement_label) @item.before
 [(catch_block) (computed_getter) (computed_setter) (didset_clause) (switch_entry) (willset_clause)] @item.header
 [(class_declaration) (deinit_declaration) (function_declaration) (init_declaration) (protocol_declaration) (subscript_declaration)] @item.definition
 (property_declaration (computed_property)) @item.definition
@@ -92,6 +94,12 @@
 (call_expression . (prefix_expression target: (simple_identifier) @call))
 (call_expression . (simple_identifier) @verb)
 
+; ---- values
+[(if_statement) (switch_statement)] @value
+(if_statement (statements (_) @tail . (comment)* .))
+(if_statement (else) (if_statement) @tail)
+(switch_entry (statements (_) @tail . (comment)* .))
+
 ; ---- flow
 (call_suffix (lambda_literal) @flow.callback)
 (value_argument value: (lambda_literal) @flow.callback)
@@ -117,6 +125,8 @@
 (control_transfer_statement (throw_keyword)) @jump.raise
 (control_transfer_statement "break") @jump.break
 (control_transfer_statement "continue") @jump.continue
+(switch_entry "fallthrough" @jump.fall)
+(statements (simple_identifier) @verb)
 (statement_label) @label
 (control_transfer_statement ["break" "continue"] result: (simple_identifier) @label)
 (control_transfer_statement ["break" "continue"] result: (simple_identifier) @ignore)
