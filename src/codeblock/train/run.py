@@ -270,14 +270,19 @@ def _train(
             f"cut rows with --max-length {info.context_length}"
         )
     tokenizer = load_tokenizer(files)
-    trainer = SparseTrainer(
-        model,
-        args,
-        savings=recipe.savings,
-        train_dataset=rows,
-        processing_class=tokenizer,
-        callbacks=[JsonLines(out / "log.jsonl"), Told(report)],
-    )
+    try:
+        trainer = SparseTrainer(
+            model,
+            args,
+            savings=recipe.savings,
+            train_dataset=rows,
+            processing_class=tokenizer,
+            callbacks=[JsonLines(out / "log.jsonl"), Told(report)],
+        )
+    except (RuntimeError, ImportError) as error:  # what transformers raises where a service it reports to is not installed
+        if settings.report_to == "none":
+            raise
+        raise UsageError(f"cannot report to {settings.report_to!r}: {error}") from None
     trainer.remove_callback(PrinterCallback)
     shown = [rows[n] for n in range(min(settings.eval_rows, len(rows)))]
     checkpoint = get_last_checkpoint(args.output_dir) if Path(args.output_dir).is_dir() else None
