@@ -176,6 +176,9 @@ def _arguments(settings: TrainSettings, out: Path) -> Any:
 
     on_cpu = resolve_device(None) == "cpu"
     distributed = "WORLD_SIZE" in os.environ
+    # named only where it is wanted: transformers deprecates the name, of which older ones know no other
+    again = {"gradient_checkpointing": True, "gradient_checkpointing_kwargs": {"use_reentrant": False}}
+    again = again if settings.gradient_checkpointing else {}
     try:
         return TrainingArguments(
             output_dir=str(out / "checkpoints"),
@@ -190,8 +193,7 @@ def _arguments(settings: TrainSettings, out: Path) -> Any:
             weight_decay=settings.weight_decay,
             max_grad_norm=settings.max_grad_norm,
             bf16=settings.dtype == "bfloat16",
-            gradient_checkpointing=settings.gradient_checkpointing,
-            gradient_checkpointing_kwargs={"use_reentrant": False} if settings.gradient_checkpointing else None,
+            **again,
             logging_steps=settings.log_steps,
             logging_nan_inf_filter=False,
             save_steps=settings.save_steps,
