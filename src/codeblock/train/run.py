@@ -177,8 +177,9 @@ def _arguments(settings: TrainSettings, out: Path) -> Any:
     on_cpu = resolve_device(None) == "cpu"
     distributed = "WORLD_SIZE" in os.environ
     # named only where it is wanted: transformers deprecates the name, of which older ones know no other
-    again = {"gradient_checkpointing": True, "gradient_checkpointing_kwargs": {"use_reentrant": False}}
-    again = again if settings.gradient_checkpointing else {}
+    again: dict[str, Any] = {"gradient_checkpointing": True, "gradient_checkpointing_kwargs": {"use_reentrant": False}}
+    if not settings.gradient_checkpointing:
+        again = {}
     try:
         return TrainingArguments(
             output_dir=str(out / "checkpoints"),
