@@ -209,6 +209,8 @@ def test_faults_of_the_call(run: Path, tiny_model: Path, tmp_path: Path):
     bad = codeblock(*command, *FAST, "--tuning", "lora", "--lora-targets", "nonsense", code=2)
     assert "lora_targets 'nonsense' do not fit LlamaForCausalLM" in bad
     assert "transformers refuses these settings" in codeblock(*command[:-1], tmp_path / "x", "--schedule", "nonsense", code=2)
+    absent = codeblock(*command[:-1], tmp_path / "y", *FAST, "--report-to", "comet_ml", code=2)
+    assert "cannot report to 'comet_ml': CometCallback requires comet-ml" in absent.replace("\n", " ")
     (tmp_path / "full").mkdir()
     (tmp_path / "full/letter.txt").write_text("dear")
     assert "holds other files (letter.txt, ...): choose another --out" in codeblock(*command[:-1], tmp_path / "full", code=2)

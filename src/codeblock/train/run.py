@@ -176,6 +176,10 @@ def _arguments(settings: TrainSettings, out: Path) -> Any:
 
     on_cpu = resolve_device(None) == "cpu"
     distributed = "WORLD_SIZE" in os.environ
+    # named only where it is wanted: transformers deprecates the name, of which older ones know no other
+    again: dict[str, Any] = {"gradient_checkpointing": True, "gradient_checkpointing_kwargs": {"use_reentrant": False}}
+    if not settings.gradient_checkpointing:
+        again = {}
     try:
         return TrainingArguments(
             output_dir=str(out / "checkpoints"),
@@ -190,8 +194,7 @@ def _arguments(settings: TrainSettings, out: Path) -> Any:
             weight_decay=settings.weight_decay,
             max_grad_norm=settings.max_grad_norm,
             bf16=settings.dtype == "bfloat16",
-            gradient_checkpointing=settings.gradient_checkpointing,
-            gradient_checkpointing_kwargs={"use_reentrant": False} if settings.gradient_checkpointing else None,
+            **again,
             logging_steps=settings.log_steps,
             logging_nan_inf_filter=False,
             save_steps=settings.save_steps,
@@ -270,14 +273,19 @@ def _train(
             f"cut rows with --max-length {info.context_length}"
         )
     tokenizer = load_tokenizer(files)
-    trainer = SparseTrainer(
-        model,
-        args,
-        savings=recipe.savings,
-        train_dataset=rows,
-        processing_class=tokenizer,
-        callbacks=[JsonLines(out / "log.jsonl"), Told(report)],
-    )
+    try:
+        trainer = SparseTrainer(
+            model,
+            args,
+            savings=recipe.savings,
+            train_dataset=rows,
+            processing_class=tokenizer,
+            callbacks=[JsonLines(out / "log.jsonl"), Told(report)],
+        )
+    except (RuntimeError, ImportError) as error:  # what transformers raises where a service it reports to is not installed
+        if settings.report_to == "none":
+            raise
+        raise UsageError(f"cannot report to {settings.report_to!r}: {error}") from None
     trainer.remove_callback(PrinterCallback)
     shown = [rows[n] for n in range(min(settings.eval_rows, len(rows)))]
     checkpoint = get_last_checkpoint(args.output_dir) if Path(args.output_dir).is_dir() else None
