@@ -29,7 +29,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from codeblock.evaluate.benchmarks import BENCHMARKS
+from codeblock.evaluate.benchmarks.registry import BENCHMARKS
 from codeblock.evaluate.benchmarks.task import load_tasks
 from codeblock.evaluate.judge import judge
 from codeblock.evaluate.samples import read_samples
