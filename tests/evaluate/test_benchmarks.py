@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from codeblock.errors import DataError, UsageError
-from codeblock.evaluate.benchmarks import BENCHMARKS, find_benchmark
 from codeblock.evaluate.benchmarks.evalplus import load_humaneval
+from codeblock.evaluate.benchmarks.registry import BENCHMARKS, find_benchmark
 from codeblock.evaluate.benchmarks.task import Cases, Task, load_tasks
 from codeblock.evaluate.judge import judge
 from codeblock.evaluate.samples import Sample, reference_samples

@@ -6,7 +6,7 @@ from typer.testing import CliRunner
 
 from codeblock.cli import app
 from codeblock.errors import CodeblockError, DataError, UsageError
-from codeblock.evaluate.benchmarks import BENCHMARKS
+from codeblock.evaluate.benchmarks.registry import BENCHMARKS
 from codeblock.evaluate.benchmarks.task import Task, load_tasks
 from codeblock.evaluate.judge import Judged
 from codeblock.evaluate.report import summarize

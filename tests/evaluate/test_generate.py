@@ -7,7 +7,7 @@ import pytest
 
 from codeblock.errors import MissingExtraError, ModelError, UsageError
 from codeblock.evaluate import generate as generation
-from codeblock.evaluate.benchmarks import BENCHMARKS
+from codeblock.evaluate.benchmarks.registry import BENCHMARKS
 from codeblock.evaluate.benchmarks.task import Task
 from codeblock.evaluate.decoding import Decoding, Row, decode
 from codeblock.evaluate.generate import Generator, generate, load_generator

@@ -47,7 +47,7 @@ def evaluate(
         raise UsageError("give a file of samples, or --reference for the benchmark's own solutions")
     if reference and against is not None:
         raise UsageError("--against compares two files of samples; leave out --reference")
-    from codeblock.evaluate.benchmarks import find_benchmark
+    from codeblock.evaluate.benchmarks.registry import find_benchmark
     from codeblock.evaluate.benchmarks.task import load_tasks
     from codeblock.evaluate.judge import judge
     from codeblock.evaluate.pass_at_k import compare

@@ -38,7 +38,7 @@ def generate(
 
     from codeblock.errors import UsageError
     from codeblock.evaluate import generate as generation
-    from codeblock.evaluate.benchmarks import find_benchmark
+    from codeblock.evaluate.benchmarks.registry import find_benchmark
     from codeblock.evaluate.benchmarks.task import load_tasks
     from codeblock.evaluate.decoding import Decoding
     from codeblock.view.progress import watch

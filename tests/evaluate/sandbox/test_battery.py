@@ -31,7 +31,7 @@ def processes() -> set[str]:
 
 
 def children() -> set[str]:
-    """All descendants of this process, and every process of the user that a sandbox started as root becomes."""
+    """All descendants of this process, and orphans of the user that a sandbox started as root becomes."""
     me, parents, users = str(os.getpid()), {}, {}
     for name in processes():
         try:
@@ -40,7 +40,7 @@ def children() -> set[str]:
         except OSError:
             continue
         parents[name] = text.rpartition(")")[2].split()[1]
-    found = {name for name in parents if users[name] == 65534}
+    found = {name for name, parent in parents.items() if users[name] == 65534 and parent == "1"}
     level = {me}
     while level := {name for name, parent in parents.items() if parent in level}:
         found |= level

@@ -113,7 +113,6 @@ def set_limits(cpu_seconds: float, memory_bytes: int, file_bytes: int, processes
         resource.RLIMIT_FSIZE: file_bytes,
         resource.RLIMIT_NOFILE: descriptors,
         resource.RLIMIT_CORE: 0,
-        resource.RLIMIT_STACK: 8 << 20,
         resource.RLIMIT_MEMLOCK: 0,
     }
     if processes is not None:
