@@ -193,6 +193,7 @@ def curate_pool(
     used += [DIFFICULTY] if needs_model(settings) else []
     used += [EMBEDDING] if _embeds(settings) else []
     key = _key(stages, used, settings, groups)
+    started = time.monotonic()
     done = find_decisions(stages, key)
     made = 0
     if done is None:
@@ -204,7 +205,7 @@ def curate_pool(
             write_json_atomic(stages / DIRECTORY / "facts.json", choice.facts)
             table = pa.table({"row": choice.order})
             write_bytes_atomic(stages / DIRECTORY / "order.parquet", parquet_bytes(table))
-    chosen = summarize("choice", done, made, 0.0)
+    chosen = summarize("choice", done, made, time.monotonic() - started)
     if not chosen.kept:
         raise DataError(f"none of {reads.stage.rows} rows is chosen: {dict(chosen.rejected.most_common(5))}")
     rejected, quarantined = dict(sorted(chosen.rejected.items())), dict(sorted(reads.stage.quarantined.items()))
