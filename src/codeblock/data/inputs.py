@@ -12,7 +12,7 @@ from codeblock.data.rows import is_readable
 from codeblock.errors import DataError, MissingExtraError
 from codeblock.store import atomic_file
 
-_HUB_ID = re.compile(r"(?P<name>[\w][\w.-]*/[\w][\w.-]*)(?::(?P<split>[\w.\[\]%-]+))?")
+_HUB_ID = re.compile(r"(?P<name>[\w][\w.-]*/[\w][\w.-]*)(?::(?P<split>[\w.:\[\]%-]+))?")
 _WILD = re.compile(r"[*?\[]")
 
 
