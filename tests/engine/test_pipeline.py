@@ -464,6 +464,7 @@ def test_a_curated_run_can_be_run_again_explained_and_reused(
 
 def test_another_curation_does_not_replace_scores_unless_told_to(curated_run: Path, data: Path, tiny_model: Path) -> None:
     before = tree(curated_run)
+    assert "holds the result of `codeblock select`" in codeblock("curate", data, "--out", curated_run, "--samples", 3, code=2)
     assert "whose curate.near_duplicate is 0.5, not 1.0" in curated(data, tiny_model, curated_run, "--near-duplicate", 1, code=2)
     assert tree(curated_run) == before
 
