@@ -5,18 +5,19 @@ python benchmarks/curate.py run POOL.jsonl DIR [OPTION...]                     `
 python benchmarks/curate.py neighbours N [THREADS]                             neighbours of N clustered vectors of 256 dimensions
 """
 
+import contextlib
 import itertools
 import json
 import os
 import random
 import resource
-import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
-USAGE = resource.RUSAGE_CHILDREN
+import psutil
 
 
 def recombined(paths: list[str], count: int) -> Iterator[dict[str, str]]:
@@ -40,23 +41,37 @@ def recombined(paths: list[str], count: int) -> Iterator[dict[str, str]]:
 def measure(pool: str, out: str, options: list[str]) -> None:
     """Run the command and print what it took."""
     command = [sys.executable, "-m", "codeblock", "curate", pool, "--out", out, "--json", *options]
-    before, started = resource.getrusage(USAGE), time.monotonic()
-    done = subprocess.run(command, check=True, capture_output=True, text=True)
-    wall, after = time.monotonic() - started, resource.getrusage(USAGE)
-    report = json.loads(done.stdout)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    started = time.monotonic()
+    with tempfile.TemporaryFile("w+") as told, tempfile.TemporaryFile("w+") as errors:
+        process = psutil.Popen(command, stdout=told, stderr=errors)
+        cpu: dict[int, float] = {}
+        memory = 0
+        # workers are no children of ours when they end, so they are asked while they run
+        while process.poll() is None:
+            rss = 0
+            with contextlib.suppress(psutil.NoSuchProcess):
+                for one in (process, *process.children(recursive=True)):
+                    with contextlib.suppress(psutil.NoSuchProcess):
+                        cpu[one.pid] = sum(one.cpu_times()[:2])
+                        rss += one.memory_info().rss
+            memory = max(memory, rss)
+            time.sleep(0.5)
+        wall = time.monotonic() - started
+        told.seek(0)
+        errors.seek(0)
+        print(errors.read())
+        if process.returncode:
+            sys.exit(process.returncode)
+        report = json.load(told)
     size = sum(path.stat().st_size for path in Path(out).rglob("*") if path.is_file())
-    print(done.stderr)
-    print(f"{report['counts']['rows_in']:,} rows: {wall:.0f} s, {cpu:.0f} s of processor time,")
-    print(f"{after.ru_maxrss / 2**20:.2f} GiB in the largest process, {size / 2**30:.2f} GiB on disk, {report['neighbours']}")
+    print(f"{report['counts']['rows_in']:,} rows: {wall:.0f} s, {sum(cpu.values()):.0f} s of processor time,")
+    print(f"{memory / 2**30:.2f} GiB in all processes, {size / 2**30:.2f} GiB on disk, {report['neighbours']}")
 
 
 def neighbours(count: int, threads: str) -> None:
     """Time the search for neighbours by itself, in a process of its own."""
     for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ[name] = threads
-    import tempfile
-
     import numpy as np
 
     from codeblock.config import CurateSettings

@@ -270,7 +270,7 @@ def test_weights_share_out_the_samples(directory: Path) -> None:
 COMMAND = ("--quality", "column:score", "--samples", 50, "--pool-shard-rows", 100, "--workers", 1)
 
 
-def test_command_line(directory: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_line(directory: Path, tiny_model: Path, capsys: pytest.CaptureFixture[str]) -> None:
     out, pool = directory / "cli", directory / "pool.jsonl"
     told = codeblock("curate", pool, "--out", out, *COMMAND, "--benchmarks", directory / "tasks.jsonl")
     for line in (
@@ -299,6 +299,7 @@ def test_command_line(directory: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert "no row has the id 'rare-55'; did you mean 'rare-5" in told
     told = codeblock("curate", directory / "tasks.jsonl", "--out", out, *COMMAND, code=2)
     assert "holds a curation of other data" in told
+    assert "holds the result of `codeblock curate`" in codeblock("select", pool, "--out", out, "--model", tiny_model, code=2)
     assert "unknown sample strategy 'rando'; did you mean 'random'?" in codeblock(
         "curate", pool, "--out", out, *COMMAND, "--sample-strategy", "rando", code=2
     )

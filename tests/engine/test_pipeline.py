@@ -449,3 +449,80 @@ def test_errors_say_what_to_do(data: Path, tiny_model: Path, tmp_path: Path) -> 
     assert "messages" in odd
     (tmp_path / "recipe.yaml").write_text("data: [x]\nout: y\nscore: {model: m}\nselect: {budgte: 1}\n")
     assert "unknown setting 'select.budgte'; did you mean 'budget'?" in codeblock("run", tmp_path / "recipe.yaml", code=2)
+
+
+def curated(data: Path, tiny_model: Path, out: Path, *more: object, code: int = 0) -> str:
+    options = (
+        "--samples",
+        8,
+        "--near-duplicate",
+        0.5,
+        "--embedder",
+        "tfidf",
+        "--shard-rows",
+        4,
+        "--pool-shard-rows",
+        10,
+        "--workers",
+        1,
+    )
+    return codeblock("select", data, "--model", tiny_model, "--out", out, *options, *more, code=code)
+
+
+@pytest.fixture(scope="module")
+def curated_run(data: Path, tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    out = tmp_path_factory.mktemp("curated") / "run"
+    curated(data, tiny_model, out)
+    return out
+
+
+def test_select_curates_first_when_told_how_many_samples(curated_run: Path) -> None:
+    facts = manifest(curated_run)
+    counts = facts["counts"]
+    assert counts["rows_in"] == 25 == counts["kept"] + sum(counts["rejected"].values()) + sum(counts["quarantined"].values())
+    assert counts["quarantined"] == {"not_json": 1}
+    # 20 programs that differ in a number are near-duplicates
+    assert counts["rejected"]["near_duplicate"] == 19
+    assert {"duplicate_id", "empty_response"} < counts["rejected"].keys()
+    assert facts["curation"]["counts"]["kept"] == len(
+        [row for p in (curated_run / "stages" / "samples").glob("*.parquet") for row in pq.read_table(p).to_pylist()]
+    )
+    assert facts["config"]["curate"]["samples"] == 8
+
+
+def test_a_curated_run_can_be_run_again_explained_and_reused(
+    curated_run: Path, data: Path, tiny_model: Path, tmp_path: Path
+) -> None:
+    before = tree(curated_run)
+    told = curated(data, tiny_model, curated_run)
+    assert tree(curated_run) == before
+    assert "chosen of 25" in told
+    codeblock("run", curated_run / "recipe.yaml")
+    assert tree(curated_run) == before
+    codeblock("curate", "--out", curated_run, "--explain", "r3")
+    codeblock("explain", curated_run, "--id", 0)
+    codeblock("select", "--reuse", curated_run, "--budget", 0.2, "--out", tmp_path / "reused")
+    assert manifest(tmp_path / "reused")["counts"]["rows_in"] == 25
+    message = codeblock("select", "--reuse", curated_run, "--samples", 3, "--out", tmp_path / "reused", code=2)
+    assert "where samples is 8.0, not 3.0" in message
+
+
+def test_another_curation_does_not_replace_scores_unless_told_to(curated_run: Path, data: Path, tiny_model: Path) -> None:
+    before = tree(curated_run)
+    assert "holds the result of `codeblock select`" in codeblock("curate", data, "--out", curated_run, "--samples", 3, code=2)
+    assert "whose curate.near_duplicate is 0.5, not 1.0" in curated(data, tiny_model, curated_run, "--near-duplicate", 1, code=2)
+    assert tree(curated_run) == before
+
+
+def test_a_recipe_with_a_curation(data: Path, tiny_model: Path, tmp_path: Path) -> None:
+    recipe = tmp_path / "recipe.yaml"
+    recipe.write_text(
+        f"data: [{data}]\nout: {tmp_path / 'run'}\nscore: {{model: {tiny_model}}}\nanalyze: {{workers: 1}}\n"
+        "curate: {samples: 3, sample_strategy: random, near_duplicate: 1}\n"
+    )
+    codeblock("run", recipe)
+    facts = manifest(tmp_path / "run")
+    assert facts["curation"]["counts"]["kept"] == 3
+    assert facts["curation"]["neighbours"] == {}
+    recipe.write_text(recipe.read_text().replace("sample_strategy", "strategie"))
+    assert "unknown setting 'curate.strategie'; did you mean 'sample_strategy'?" in codeblock("run", recipe, code=2)

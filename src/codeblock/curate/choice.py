@@ -17,7 +17,7 @@ from codeblock.curate.duplicates import near_duplicates, shingle_hashes
 from codeblock.curate.mix import parse_weights, take
 from codeblock.curate.neighbours import Search, batches, exact_searches, listed_searches, nearest_neighbours, recall
 from codeblock.curate.profiles import Profiles, load_pool_vectors, load_texts
-from codeblock.curate.quality import Source, quality_classes
+from codeblock.curate.quality import Source, quality_classes, quality_names
 from codeblock.curate.scarcity import scarcity
 from codeblock.curate.strategies import SAMPLE_STRATEGIES, Needs, Pool, SampleStrategy
 from codeblock.errors import UsageError, nearest
@@ -157,7 +157,7 @@ def choose(
 
 def _banded(profiles: Profiles, settings: CurateSettings) -> Float64:
     """The quality values; ``gce-band`` is 1 where the mean GCE lies inside the band of the pool's quantiles, and 0 outside."""
-    names = settings.quality.split(",")
+    names = quality_names(settings.quality)
     values = profiles.quality.copy()
     if "gce-band" in names:
         column = values[:, names.index("gce-band")]
@@ -172,7 +172,8 @@ def _duplicates(
     stages: Path, profiles: Profiles, values: Float64, alive: Int64, threshold: float
 ) -> dict[int, tuple[int, float, Dropped]]:
     """Per duplicate the row that stays, their similarity and the reason. Better quality stays; of equals the smaller hash."""
-    ids = np.array([profiles.ids[row] for row in alive.tolist()])
+    ids = np.empty(len(alive), dtype=np.int64)  # their places in the order of ids
+    ids[sorted(range(len(alive)), key=[profiles.ids[row] for row in alive.tolist()].__getitem__)] = np.arange(len(alive))
     quality = np.where(np.isnan(values[alive]), -np.inf, values[alive])
     content = profiles.content[alive]
     order = alive[np.lexsort([ids, content[:, 1], content[:, 0], *(-quality.T[::-1])])]

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import builtins
 import keyword
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,6 +20,7 @@ import numpy.typing as npt
 
 from codeblock.curate.benchmarks import Task
 from codeblock.curate.text import tokens
+from codeblock.types import Bool, Int64
 
 N = 10
 """Tokens in a run."""
@@ -64,6 +65,21 @@ class _Document:
     threshold: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Encoded:
+    """A text of T tokens.
+
+    Attributes:
+        values: [T] of each token; 0 for those that no task has.
+        is_name: [T] True for names that could be others.
+        distance: [T] of a name to its previous use; 0 for the first use and for all else.
+    """
+
+    values: Uint64
+    is_name: Bool
+    distance: Int64
+
+
 class Decontaminator:
     """The n-grams of benchmarks, to look for in samples.
 
@@ -93,11 +109,12 @@ class Decontaminator:
                         continue
                     self._learn(found, random)
                     length = min(N, len(found))
-                    runs = np.unique(self._named(self._encode(found), length))
+                    encoded = self._encode(found)
+                    runs = np.unique(self._named(encoded.values, length))
                     named.setdefault(length, []).append((runs, len(self._documents)))
                     self._documents.append(_Document(task.name, part, len(runs), overlap))
                     if part == "solution" and len(found) >= NAMELESS_N:
-                        runs = np.unique(self._nameless(found, self._encode(found)))
+                        runs = np.unique(self._nameless(encoded))
                         nameless.append((runs, len(self._documents)))
                         self._documents.append(_Document(task.name, "nameless solution", len(runs), NAMELESS_OVERLAP))
         self._named_runs = {length: _Table(parts) for length, parts in named.items()}
@@ -105,12 +122,11 @@ class Decontaminator:
 
     def find(self, texts: Sequence[str]) -> Overlap | None:
         """The task that these texts of one sample hold most of; None where they hold none."""
-        found = [tokens(text) for text in texts]
-        encoded = [self._encode(one) for one in found]
+        encoded = [self._encode(tokens(text)) for text in texts]
         shared = np.zeros(len(self._documents), dtype=np.int64)
         for length, table in self._named_runs.items():
-            shared += table.count([self._named(one, length) for one in encoded], len(shared))
-        shared += self._nameless_runs.count([self._nameless(*pair) for pair in zip(found, encoded, strict=True)], len(shared))
+            shared += table.count([self._named(one.values, length) for one in encoded], len(shared))
+        shared += self._nameless_runs.count([self._nameless(one) for one in encoded], len(shared))
         best: Overlap | None = None
         for number in np.flatnonzero(shared).tolist():
             document = self._documents[number]
@@ -125,10 +141,20 @@ class Decontaminator:
             if token not in self._values:
                 self._values[token] = int(random.integers(1, 1 << 63, dtype=np.uint64))
 
-    def _encode(self, found: Sequence[str]) -> Uint64:
-        """[T] values of tokens; 0 for those that no task has."""
-        value = self._values.get
-        return np.fromiter((value(token, 0) for token in found), np.uint64, len(found))
+    def _encode(self, found: Sequence[str]) -> _Encoded:
+        """Tokens as numbers."""
+        number: dict[str, int] = {}
+        codes = np.array([number.setdefault(token, len(number)) for token in found], dtype=np.int64)
+        values = np.array([self._values.get(token, 0) for token in number], dtype=np.uint64)
+        renameable = np.array([_is_name(token) for token in number], dtype=np.bool_)
+        is_name = renameable[codes]
+        is_name[1:] &= codes[:-1] != number.get(".", -1)  # an attribute keeps its name
+        places = np.flatnonzero(is_name)
+        uses = places[np.argsort(codes[places], kind="stable")]
+        again = codes[uses[1:]] == codes[uses[:-1]]
+        distance = np.zeros(len(codes), dtype=np.int64)
+        distance[uses[1:][again]] = np.diff(uses)[again]
+        return _Encoded(values[codes], is_name, distance)
 
     def _named(self, encoded: Uint64, length: int) -> Uint64:
         """[max(0, T - length + 1)] hashes of the runs of tokens."""
@@ -138,19 +164,16 @@ class Decontaminator:
             hashes += self._factors[place] * encoded[place : place + count]
         return hashes
 
-    def _nameless(self, found: Sequence[str], encoded: Uint64) -> Uint64:
+    def _nameless(self, encoded: _Encoded) -> Uint64:
         """[max(0, T - NAMELESS_N + 1)] hashes of the runs of tokens, in which identifiers have no name."""
-        count = max(0, len(found) - NAMELESS_N + 1)
+        count = max(0, len(encoded.values) - NAMELESS_N + 1)
         hashes = np.zeros(count, dtype=np.uint64)
-        if not count:
-            return hashes
-        distance = np.fromiter(_distances(found), np.int64, len(found))
-        is_name = distance >= 0
-        for place in range(NAMELESS_N):
+        for place in range(NAMELESS_N if count else 0):
             here = slice(place, place + count)
+            distance = encoded.distance[here]
             # a use before the run is none
-            inside = np.where((distance[here] <= place) & is_name[here], distance[here], 0)
-            hashes += self._factors[place] * np.where(is_name[here], self._distances[inside], encoded[here])
+            inside = np.where(distance <= place, distance, 0)
+            hashes += self._factors[place] * np.where(encoded.is_name[here], self._distances[inside], encoded.values[here])
         return hashes
 
 
@@ -169,7 +192,7 @@ class _Table:
         self._prefixes = np.zeros(1 << _PREFIX_BITS, dtype=np.bool_)
         self._prefixes[hashes >> _SHIFT] = True
 
-    def count(self, runs: Sequence[Uint64], documents: int) -> npt.NDArray[np.int64]:
+    def count(self, runs: Sequence[Uint64], documents: int) -> Int64:
         """[documents] how many distinct runs each shares with a sample."""
         # most runs of most samples are in no document, and this tells so for little
         mine = np.unique(np.concatenate([np.zeros(0, np.uint64), *(r[self._prefixes[r >> _SHIFT]] for r in runs)]))
@@ -183,14 +206,6 @@ class _Table:
         return np.bincount(self._owners[places], minlength=documents)
 
 
-def _distances(found: Sequence[str]) -> Iterator[int]:
-    """Per token the distance to the previous use of the same name, 0 for the first; -1 for what is no renameable name."""
-    last: dict[str, int] = {}
-    before = ""
-    for place, token in enumerate(found):
-        if not (token[0].isalpha() or token[0] == "_") or token in _OWN_NAMES or before == ".":
-            yield -1
-        else:
-            yield place - last.get(token, place)
-            last[token] = place
-        before = token
+def _is_name(token: str) -> bool:
+    """Whether a token may be the name of something that a program defines."""
+    return (token[0].isalpha() or token[0] == "_") and token not in _OWN_NAMES

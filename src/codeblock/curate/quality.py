@@ -149,6 +149,11 @@ SOURCES: dict[str, Source] = {
 """Quality sources by name; ``column:NAME`` reads a numeric field."""
 
 
+def quality_names(text: str) -> list[str]:
+    """The names of quality sources in a text that separates them by commas."""
+    return [name.strip() for name in text.split(",")]
+
+
 def find_sources(names: Sequence[str]) -> list[Source]:
     """The sources of those names.
 

@@ -12,7 +12,7 @@ from codeblock.data.rows import is_readable
 from codeblock.errors import DataError, MissingExtraError
 from codeblock.store import atomic_file
 
-_HUB_ID = re.compile(r"(?P<name>[\w][\w.-]*/[\w][\w.-]*)(?::(?P<split>[\w.\[\]%-]+))?")
+_HUB_ID = re.compile(r"(?P<name>[\w][\w.-]*/[\w][\w.-]*)(?::(?P<split>[\w.:\[\]%-]+))?")
 _WILD = re.compile(r"[*?\[]")
 
 
@@ -66,13 +66,13 @@ def _files(name: str, source: str, downloads: Path) -> list[Input]:
         return [Input(file, source) for file in found]
     if path.exists():
         return [Input(path, source)]
-    if _WILD.search(name):
+    hub = _HUB_ID.fullmatch(name)
+    if hub is None and _WILD.search(name):
         pattern = str(path.relative_to(path.anchor)) if path.anchor else name
         found = sorted(file for file in Path(path.anchor or ".").glob(pattern) if file.is_file() and is_readable(file))
         if not found:
             raise DataError(f"no file of a known kind matches {name}")
         return [Input(file, source) for file in found]
-    hub = _HUB_ID.fullmatch(name)
     if hub is None or is_readable(path):
         raise DataError(f"{name} does not exist")
     if importlib.util.find_spec("datasets") is None:

@@ -33,7 +33,7 @@ from codeblock.curate.profiles import (
     load_texts,
     take_rows,
 )
-from codeblock.curate.quality import find_sources
+from codeblock.curate.quality import find_sources, quality_names
 from codeblock.curate.stages import ContentStage, EmbedStage, QualityStage
 from codeblock.curate.strategies import Needs
 from codeblock.data.inputs import Input, expand, fetch
@@ -61,7 +61,9 @@ _VERSION = 1  # raise when the same profiles lead to another choice
 HUB = "stages/hub"
 """Below a run directory, the data sets that were fetched from the Hub."""
 
-_REPORT = "curation.json"
+REPORT = "curation.json"
+"""The report of a finished `codeblock curate`."""
+
 _OWN_SHARE = 0.75  # of a sample's time: then the parser ends by itself; the guard ends what no check inside it can
 _DATA_ROWS = 10_000  # per file of chosen samples
 _MODEL_SOURCES = frozenset({"gce-band"})
@@ -107,13 +109,13 @@ def curate(recipe: CurateRecipe, watch: Watch, *, overwrite: bool = False) -> Cu
         if not overwrite:
             _refuse_other(root, files)
         fetch(files)
-        (root / _REPORT).unlink(missing_ok=True)
+        (root / REPORT).unlink(missing_ok=True)
         done = curate_pool(root / "stages", files, recipe.read, recipe.analyze, recipe.curate, recipe.score, watch)
         with watch("write") as progress:
             _write_data(root, done.key, progress)
         config = recipe.model_dump(mode="json")
         write_bytes_atomic(root / "recipe.yaml", yaml.safe_dump(config, sort_keys=False, allow_unicode=True).encode())
-        write_json_atomic(root / _REPORT, {**done.report, "config": config})
+        write_json_atomic(root / REPORT, {**done.report, "config": config})
     return done
 
 
@@ -125,7 +127,7 @@ def check_curation(settings: CurateSettings, score: ScoreSettings | None) -> Non
         MissingExtraError: the embedder's library is not installed.
     """
     strategy = find_sample_strategy(settings.sample_strategy)
-    names = settings.quality.split(",")
+    names = quality_names(settings.quality)
     find_sources(names)
     for path in _benchmarks(settings):
         load_tasks(path)
@@ -141,7 +143,7 @@ def check_curation(settings: CurateSettings, score: ScoreSettings | None) -> Non
 def needs_model(settings: CurateSettings) -> bool:
     """Whether a scoring model has to look at the whole pool."""
     strategy = find_sample_strategy(settings.sample_strategy)
-    wants_quality = Needs.QUALITY in strategy.needs and not _MODEL_SOURCES.isdisjoint(settings.quality.split(","))
+    wants_quality = Needs.QUALITY in strategy.needs and not _MODEL_SOURCES.isdisjoint(quality_names(settings.quality))
     return Needs.DIFFICULTY in strategy.needs or wants_quality
 
 
@@ -162,7 +164,7 @@ def curate_pool(
     """
     pool, content, quality, embedding = (stages / name for name in (POOL, CONTENT, QUALITY, EMBEDDING))
     workers = analyzing.workers or os.cpu_count() or 1
-    names = settings.quality.split(",")
+    names = quality_names(settings.quality)
     benchmarks = _benchmarks(settings)
     with watch("read") as progress:
         shard_rows = {"shard_rows": settings.pool_shard_rows}
@@ -193,6 +195,7 @@ def curate_pool(
     used += [DIFFICULTY] if needs_model(settings) else []
     used += [EMBEDDING] if _embeds(settings) else []
     key = _key(stages, used, settings, groups)
+    started = time.monotonic()
     done = find_decisions(stages, key)
     made = 0
     if done is None:
@@ -204,7 +207,7 @@ def curate_pool(
             write_json_atomic(stages / DIRECTORY / "facts.json", choice.facts)
             table = pa.table({"row": choice.order})
             write_bytes_atomic(stages / DIRECTORY / "order.parquet", parquet_bytes(table))
-    chosen = summarize("choice", done, made, 0.0)
+    chosen = summarize("choice", done, made, time.monotonic() - started)
     if not chosen.kept:
         raise DataError(f"none of {reads.stage.rows} rows is chosen: {dict(chosen.rejected.most_common(5))}")
     rejected, quarantined = dict(sorted(chosen.rejected.items())), dict(sorted(reads.stage.quarantined.items()))
@@ -325,10 +328,12 @@ def _key(stages: Path, used: Sequence[str], settings: CurateSettings, groups: Ma
 def _refuse_other(root: Path, files: Sequence[Input]) -> None:
     """Raise `UsageError` where a finished curation of other data, or something else, would be replaced."""
     advice = "choose another --out, or replace it with --overwrite"
+    if (root / "stages" / "scored.json").exists():
+        raise UsageError(f"{root} holds the result of `codeblock select`: {advice}")
     if not (root / "stages").is_dir() and any(path.name != ".lock" for path in root.iterdir()):
         raise UsageError(f"{root} is not empty and holds no earlier run: {advice}")
     try:
-        before = json.loads((root / _REPORT).read_bytes())["inputs"]
+        before = json.loads((root / REPORT).read_bytes())["inputs"]
     except (OSError, ValueError, KeyError):
         return
     names = [file.path.name for file in files]

@@ -17,7 +17,7 @@ from codeblock.analyze.stage import AnalyzeStage
 from codeblock.config import Recipe, build_recipe
 from codeblock.data.inputs import Input, expand, fetch
 from codeblock.data.read import check_inputs, describe_inputs, read
-from codeblock.engine.curation import HUB, check_curation, curate_pool, write_samples
+from codeblock.engine.curation import HUB, REPORT, check_curation, curate_pool, write_samples
 from codeblock.engine.local import run_stage
 from codeblock.engine.watch import Watch
 from codeblock.errors import DataError, StoreError, UsageError
@@ -196,7 +196,9 @@ def _refuse_other(root: Path, recipe: Recipe, files: Sequence[Input], scores: Ma
 
 
 def _refuse_foreign(root: Path) -> None:
-    """Raise `UsageError` where a directory holds files and none of them are ours."""
+    """Raise `UsageError` where a directory holds files and none of them are those of a run."""
+    if (root / REPORT).exists():
+        raise UsageError(f"{root} holds the result of `codeblock curate`: {_OVERWRITE}")
     if not (root / "stages").is_dir() and any(path.name != ".lock" for path in root.iterdir()):
         raise UsageError(f"{root} is not empty and holds no earlier run: {_OVERWRITE}")
 

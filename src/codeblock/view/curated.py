@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from codeblock.curate.decisions import load_decision
+from codeblock.curate.quality import quality_names
 from codeblock.engine.curation import Curation
 from codeblock.errors import StoreError
 
@@ -65,7 +66,7 @@ def load_curated(directory: Path, name: str) -> dict[str, Any]:
         settings = yaml.safe_load((directory / "recipe.yaml").read_text())["curate"]
     except (OSError, KeyError, TypeError) as error:
         raise StoreError(f"{directory} holds no finished curation: run the command that made it again") from error
-    return {**decision, "names": settings["quality"].split(","), "strategy": settings["sample_strategy"]}
+    return {**decision, "names": quality_names(settings["quality"]), "strategy": settings["sample_strategy"]}
 
 
 def print_curated(decision: dict[str, Any]) -> None:
