@@ -1,4 +1,5 @@
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -72,8 +73,7 @@ def test_mbpp_plus_references_pass_and_stubs_do_not(tasks: Callable[[str], list[
     references = verdicts("mbpp+", found, reference_samples(found), full)
     assert [task for task, verdict in references.items() if verdict is not Verdict.PASSED] == []
     stubs = verdicts("mbpp+", found, [stub(t) for t in found], full)
-    # EvalPlus's own comparison takes any answer to the first, and None for "no match" in the others' base inputs
-    assert [task for task, verdict in stubs.items() if verdict is Verdict.PASSED] == ["Mbpp/164"]
+    assert [task for task, verdict in stubs.items() if verdict is Verdict.PASSED] == []
 
 
 @pytest.mark.shared
@@ -91,10 +91,10 @@ def test_every_mbpp_plus_input_has_the_types_that_its_contract_asks_for(
     checked = 0
     for task in tasks("mbpp+"):
         row = contracts[task.id]
-        signature = next(line for line in row["canonical_solution"].splitlines() if line.startswith(f"def {task.entry_point}("))
+        signature = next(re.finditer(rf"(?m)^def {task.entry_point} ?\(.*$", row["canonical_solution"]))[0]
         namespace: dict[str, object] = {}
         try:
-            exec(f"{signature}\n{row['contract'] or '  pass'}\n  return None\n", namespace)
+            exec(f"{signature}\n{row['contract'] or '    pass'}\n", namespace)
         except SyntaxError:
             continue
         base = task.parts[0].test
@@ -136,7 +136,7 @@ def test_plus_needs_base_and_plus(full: Level) -> None:
 @pytest.mark.shared
 def test_tasks_whose_libraries_are_missing_are_not_judged(tasks: Callable[[str], list[Task]], full: Level) -> None:
     bigcodebench = [
-        t for t in tasks("bigcodebench-complete") if set(t.libraries) <= {"re", "string", "tensorflow", "itertools", "random"}
+        t for t in tasks("bigcodebench-complete") if set(t.libraries) <= {"re", "string", "itertools", "random", "unittest"}
     ][:12]
     missing = next(t for t in tasks("bigcodebench-complete") if "geopandas" in t.libraries)
     found = verdicts("bigcodebench-complete", [*bigcodebench, missing], reference_samples([*bigcodebench, missing]), full)

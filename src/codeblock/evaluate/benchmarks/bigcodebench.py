@@ -35,9 +35,23 @@ def _task(row: dict[str, Any], split: Literal["complete", "instruct"]) -> Task:
         entry_point=row["entry_point"],
         reference=row["code_prompt"] + row["canonical_solution"],
         parts=(Part("tests", unit_tests(row["test"])),),
-        libraries=tuple(ast.literal_eval(row["libs"])),
+        libraries=_libraries(row),
         completed=row["complete_prompt"],
     )
+
+
+def _libraries(row: dict[str, Any]) -> tuple[str, ...]:
+    """What a task needs: what it says, what its reference and test import, and what pandas plots with."""
+    code = row["code_prompt"] + row["canonical_solution"] + "\n" + row["test"]
+    named = {*ast.literal_eval(row["libs"])}
+    for node in ast.walk(ast.parse(code)):
+        if isinstance(node, ast.Import):
+            named |= {alias.name.partition(".")[0] for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            named.add(node.module.partition(".")[0])
+    if "pandas" in named and ".plot" in code:
+        named.add("matplotlib")
+    return tuple(sorted(named))
 
 
 BIGCODEBENCH = tuple(
