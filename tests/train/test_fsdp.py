@@ -14,6 +14,7 @@ from tests.train.test_sparse import build, compare, lora, rows, sparse
 ROOT = Path(__file__).parents[2]
 
 SCRIPT = """
+import os
 import sys
 import torch
 import torch.distributed as dist
@@ -39,7 +40,9 @@ dist.all_reduce(loss.detach())
 full = {name: p.grad.full_tensor() for name, p in model.named_parameters() if p.grad is not None}
 if dist.get_rank() == 0:
     torch.save((loss.item() / 2, full), sys.argv[1])
+dist.barrier()
 dist.destroy_process_group()
+os._exit(0)  # on a busy machine gloo's threads may outlive the interpreter, which ends in std::terminate
 """
 
 
