@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codeblock.curate import neighbours
-from codeblock.curate.neighbours import Search, batches, exact_searches, listed_searches, nearest_neighbours, recall
+from codeblock.curate.neighbours import exact_neighbours, inverted_lists, listed_neighbours, recall
 from codeblock.curate.scarcity import scarcity
 
 
@@ -31,7 +31,7 @@ def naive(vectors: np.ndarray, k: int) -> np.ndarray:
 @given(st.integers(1, 40), st.integers(1, 12), st.integers(0, 1000))
 def test_exact_neighbours_are_those_of_the_definition(count: int, k: int, seed: int) -> None:
     vectors = clustered(count, seed)
-    found, similar = nearest_neighbours(vectors, Search(np.arange(count), np.arange(count)), k)
+    found, similar = exact_neighbours(vectors, np.arange(count), k)
     np.testing.assert_allclose(similar, naive(vectors, k), atol=1e-5)
     for number in range(count):
         mine = found[number][found[number] >= 0]
@@ -42,20 +42,19 @@ def test_exact_neighbours_are_those_of_the_definition(count: int, k: int, seed: 
 
 def test_blocks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     vectors = clustered(500)
-    everything = Search(np.arange(500), np.arange(500))
-    found, similar = nearest_neighbours(vectors, everything, 10)
+    found, similar = exact_neighbours(vectors, np.arange(500), 10)
     monkeypatch.setattr(neighbours, "_QUERIES", 64)
     monkeypatch.setattr(neighbours, "_BASE", 33)
-    again, alike = nearest_neighbours(vectors, everything, 10)
+    again, alike = exact_neighbours(vectors, np.arange(500), 10)
     np.testing.assert_allclose(similar, alike, atol=1e-6)
     assert (found == again).mean() > 0.99  # but for ties in the last bit
-    parts = [nearest_neighbours(vectors, search, 10)[0] for search in exact_searches(np.arange(500), 500, 128)]
+    parts = [exact_neighbours(vectors, np.arange(begin, begin + 125), 10)[0] for begin in range(0, 500, 125)]
     assert (np.concatenate(parts) == found).mean() > 0.99
 
 
 def test_equal_vectors_are_neighbours_in_their_order() -> None:
     vectors = np.tile(unit(np.ones((1, 4))), (6, 1))
-    found, similar = nearest_neighbours(vectors, Search(np.arange(6), np.arange(6)), 3)
+    found, similar = exact_neighbours(vectors, np.arange(6), 3)
     assert found[0].tolist() == [1, 2, 3]
     assert found[4].tolist() == [0, 1, 2]
     np.testing.assert_allclose(similar, 1, atol=1e-6)
@@ -65,28 +64,33 @@ def test_inverted_lists_find_nearly_all_neighbours_and_none_too_near(monkeypatch
     monkeypatch.setattr(neighbours, "_CELL", 100)
     random = np.random.default_rng(1)
     vectors = np.concatenate([clustered(6000), unit(random.normal(size=(50, 16)))])
-    similar = np.empty((len(vectors), 10), dtype=np.float32)
-    asked = np.zeros(len(vectors), dtype=int)
-    searches = listed_searches(vectors, candidates=1500)
-    for search in searches:
-        assert len(search.base) >= 1500
-        _, similar[search.queries] = nearest_neighbours(vectors, search, 10)
-        asked[search.queries] += 1
-    assert (asked == 1).all()
+    lists = inverted_lists(vectors)
+    assert np.array_equal(np.sort(np.concatenate(lists.members)), np.arange(len(vectors)))
+    found, similar = listed_neighbours(vectors, lists, np.arange(len(vectors)), 10, probes=15)
     assert recall(vectors, np.arange(len(vectors)), similar, 10) > 0.97
+    assert recall(vectors, np.arange(6000, 6050), similar[6000:], 10) > 0.8
     assert (similar <= naive(vectors, 10) + 1e-5).all()
-    assert sum(len(batch) for batch in batches(searches, 500)) == len(searches)
+    assert all(len(set(row)) == 10 and n not in row for n, row in enumerate(found.tolist()))
+    again, _ = listed_neighbours(vectors, lists, np.arange(len(vectors))[::-1], 10, probes=15)
+    assert (again[::-1] == found).mean() > 0.99  # but for ties in the last bit
+
+
+def test_all_cells_are_everything(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(neighbours, "_CELL", 40)
+    vectors = clustered(300)
+    _, similar = listed_neighbours(vectors, inverted_lists(vectors), np.arange(300), 10, probes=99)
+    np.testing.assert_allclose(similar, naive(vectors, 10), atol=1e-5)
 
 
 def test_recall_counts_what_is_missing() -> None:
     vectors = clustered(100)
     queries = np.arange(100)
-    _, similar = nearest_neighbours(vectors, Search(queries, queries), 10)
+    _, similar = exact_neighbours(vectors, queries, 10)
     assert recall(vectors, queries, similar, 10) == 1
     similar[:, 5:] = -1
     assert recall(vectors, queries, similar, 10) == 0.5
     few = vectors[:4]
-    _, similar = nearest_neighbours(few, Search(np.arange(4), np.arange(4)), 10)
+    _, similar = exact_neighbours(few, np.arange(4), 10)
     assert recall(few, np.arange(4), similar, 10) == 1
 
 

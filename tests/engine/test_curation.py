@@ -1,6 +1,7 @@
 """Curation from end to end, on pools in which something is planted."""
 
 import contextlib
+import functools
 import json
 import random
 import subprocess
@@ -221,7 +222,7 @@ def test_many_cells_find_the_rare_too(directory: Path, monkeypatch: pytest.Monke
     from codeblock.curate import neighbours
 
     monkeypatch.setattr(neighbours, "_CELL", 20)
-    monkeypatch.setattr(choosing, "listed_searches", lambda vectors: neighbours.listed_searches(vectors, candidates=60))
+    monkeypatch.setattr(choosing, "listed_neighbours", functools.partial(neighbours.listed_neighbours, probes=3))
     report = run(directory, "cells", exact_up_to=100)
     near = report["neighbours"]
     assert near["search"] == "inverted lists"

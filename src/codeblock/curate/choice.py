@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -15,7 +15,7 @@ import pyarrow as pa
 from codeblock.config import CurateSettings
 from codeblock.curate.duplicates import near_duplicates, shingle_hashes
 from codeblock.curate.mix import parse_weights, take
-from codeblock.curate.neighbours import Search, batches, exact_searches, listed_searches, nearest_neighbours, recall
+from codeblock.curate.neighbours import exact_neighbours, inverted_lists, listed_neighbours, recall
 from codeblock.curate.profiles import Profiles, load_pool_vectors, load_texts
 from codeblock.curate.quality import Source, quality_classes, quality_names
 from codeblock.curate.scarcity import scarcity
@@ -206,20 +206,19 @@ def _search(
     count, k = len(vectors), settings.neighbours
     exact = count <= settings.exact_up_to
     facts: dict[str, Any] = {"search": "exact" if exact else "inverted lists", "k": k, "rows": count}
-    made_from = {"name": NEIGHBOURS, "version": 1, **facts}
+    made_from = {"name": NEIGHBOURS, "version": 2, **facts}
     digest = hashlib.sha256(vectors.tobytes()).hexdigest()
     near = np.full((count, k), -1, dtype=np.int32)
     similar = np.full((count, k), np.nan, dtype=np.float32)
     finished = number = 0
 
-    def run(searches: Sequence[Search]) -> None:
+    def run(asked: Int64, compare: Callable[[Int64], tuple[Int32, Float32]]) -> None:
         nonlocal finished, number
-        for batch in batches(searches, _SHARD_QUERIES):
-            queries = np.concatenate([search.queries for search in batch])
+        for begin in range(0, len(asked), _SHARD_QUERIES):
+            queries = asked[begin : begin + _SHARD_QUERIES]
             key = shard_key(made_from, [digest, hashlib.sha256(queries.tobytes()).hexdigest()])
             if shards.find(number, key) is None:
-                parts = [nearest_neighbours(vectors, search, k) for search in batch]
-                found, alike = (np.concatenate(part) for part in zip(*parts, strict=True))
+                found, alike = compare(queries)
                 table = pa.table({"neighbours": pa.array(list(found)), "similarities": pa.array(list(alike))})
                 shards.write(number, key, {part_name(number): parquet_bytes(table)}, Counts(len(queries), len(queries)))
             table = read_table(shards.directory / part_name(number))
@@ -231,12 +230,13 @@ def _search(
                 progress(finished, count)
 
     if exact:
-        run(exact_searches(np.arange(count), count, _SHARD_QUERIES))
+        run(np.arange(count), lambda queries: exact_neighbours(vectors, queries, k))
     else:
-        run(listed_searches(vectors))
+        lists = inverted_lists(vectors)
+        run(np.concatenate(lists.members), lambda queries: listed_neighbours(vectors, lists, queries, k))
         scarcest = np.argsort(-scarcity(similar), kind="stable")[: max(1, int(_REFINED * count))]
         finished = count - len(scarcest)
-        run(exact_searches(np.sort(scarcest), count, _SHARD_QUERIES))
+        run(np.sort(scarcest), lambda queries: exact_neighbours(vectors, queries, k))
         facts["refined"] = len(scarcest)
     shards.prune(number)
     return near, similar, facts

@@ -1,21 +1,19 @@
 """Nearest neighbours by cosine similarity: exact up to some size of the pool, over inverted lists above.
 
 Both are matrix products in blocks. Inverted lists (Jégou, Douze and Schmid 2011): k-means divides the vectors into cells, and a
-vector is compared with those of the cells nearest to its own. No vector is lost, as an outlier may be in a graph index, and every
-one is compared with at least `CANDIDATES` others.
+vector is compared with those of the cells whose centres are nearest to it. None is lost, as an outlier may be in a graph index.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from codeblock.types import Float32, Int32, Int64
 
-CANDIDATES = 8_000
-"""Vectors that each is compared with above the size up to which the search is exact."""
+PROBES = 8
+"""Cells that each vector is compared with above the size up to which the search is exact."""
 
 _QUERIES = 1024  # rows of one product
 _BASE = 8192  # columns of one product
@@ -26,77 +24,72 @@ _SEED = 0
 
 
 @dataclass(frozen=True, slots=True)
-class Search:
-    """A part of the search: the vectors `queries` are compared with the vectors `base`, both given by number."""
+class Lists:
+    """Vectors divided into cells.
 
-    queries: Int64
-    base: Int64
-
-
-def exact_searches(queries: Int64, count: int, rows: int) -> list[Search]:
-    """Compare so many vectors at a time with all `count`."""
-    everything = np.arange(count)
-    return [Search(queries[begin : begin + rows], everything) for begin in range(0, len(queries), rows)]
-
-
-def listed_searches(vectors: Float32, candidates: int = CANDIDATES) -> list[Search]:
-    """Compare each cell's vectors with those of its nearest cells, itself first, until there are enough.
-
-    Args:
-        vectors: [N, D] of length 1. The result depends on their order.
-        candidates: to compare each with at least.
+    Attributes:
+        centres: [C, D] of length 1.
+        members: the numbers of each cell's vectors, ascending.
     """
+
+    centres: Float32
+    members: tuple[Int64, ...]
+
+
+def inverted_lists(vectors: Float32) -> Lists:
+    """Divide vectors into cells of about `_CELL`; the result depends on their order."""
     centres = _centres(vectors, max(1, len(vectors) // _CELL))
     cell = _assign(vectors, centres)
     order = np.argsort(cell, kind="stable")
     bounds = np.searchsorted(cell[order], np.arange(len(centres) + 1))
-    members = [order[bounds[c] : bounds[c + 1]] for c in range(len(centres))]
-    searches: list[Search] = []
-    for number, mine in enumerate(members):
-        if len(mine):
-            nearest = np.argsort(-(centres @ centres[number]), kind="stable")
-            nearest = np.concatenate([[number], nearest[nearest != number]])
-            enough = int(np.searchsorted(np.cumsum([len(members[c]) for c in nearest]), candidates)) + 1
-            searches.append(Search(mine, np.concatenate([members[c] for c in nearest[:enough].tolist()])))
-    return searches
+    return Lists(centres, tuple(order[bounds[c] : bounds[c + 1]] for c in range(len(centres))))
 
 
-def batches(searches: Sequence[Search], rows: int) -> Iterator[list[Search]]:
-    """Put searches together until they have so many queries."""
-    batch: list[Search] = []
-    for search in searches:
-        batch.append(search)
-        if sum(len(one.queries) for one in batch) >= rows:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
-
-
-def nearest_neighbours(vectors: Float32, search: Search, k: int) -> tuple[Int32, Float32]:
+def exact_neighbours(vectors: Float32, queries: Int64, k: int) -> tuple[Int32, Float32]:
     """The k most similar vectors of each query, without itself.
 
     Args:
         vectors: [N, D] of length 1.
-        search: which are compared.
+        queries: [Q] numbers of those to look at.
         k: how many.
 
     Returns:
-        [Q, k] their numbers and [Q, k] their cosine similarities, most similar first, equal ones in the order of the base; -1 and
-        NaN where there are fewer.
+        [Q, k] their numbers and [Q, k] their cosine similarities, most similar first, equal ones in their order; -1 and NaN where
+        there are fewer.
     """
-    found = np.full((len(search.queries), k), -1, dtype=np.int32)
-    similar = np.full((len(search.queries), k), -np.inf, dtype=np.float32)
-    whole = len(search.base) == len(vectors)
-    for top in range(0, len(search.queries), _QUERIES):
-        queries = search.queries[top : top + _QUERIES]
-        mine, best = found[top : top + _QUERIES], similar[top : top + _QUERIES]
-        for left in range(0, len(search.base), _BASE):
-            base = search.base[left : left + _BASE]
-            columns = vectors[base[0] : base[-1] + 1] if whole else vectors[base]
-            products = vectors[queries] @ columns.T
-            products[queries[:, None] == base[None, :]] = -np.inf
-            _merge(mine, best, products, base)
+    found, similar = _nothing(len(queries), k)
+    for top in range(0, len(queries), _QUERIES):
+        mine = slice(top, top + _QUERIES)
+        for left in range(0, len(vectors), _BASE):
+            base = np.arange(left, min(left + _BASE, len(vectors)))
+            _compare(vectors, queries[mine], base, found[mine], similar[mine])
+    return found, np.where(found >= 0, similar, np.float32(np.nan))
+
+
+def listed_neighbours(vectors: Float32, lists: Lists, queries: Int64, k: int, probes: int = PROBES) -> tuple[Int32, Float32]:
+    """The same among the vectors of the nearest cells of each query.
+
+    Args:
+        vectors: [N, D] of length 1.
+        lists: of the vectors.
+        queries: [Q] numbers of those to look at; it is faster when neighbours stand side by side.
+        k: how many.
+        probes: cells that each query is compared with.
+    """
+    found, similar = _nothing(len(queries), k)
+    probes = min(probes, len(lists.members))
+    parts = [vectors[queries[i : i + _BASE]] @ lists.centres.T for i in range(0, len(queries), _BASE)]
+    nearest = np.concatenate([np.argsort(-part, axis=1, kind="stable")[:, :probes] for part in parts])
+    # the nearest cell of all queries first: what it gives is hard to beat, so that little has to be sorted later
+    for columns in (nearest[:, :1], nearest[:, 1:]):
+        flat = columns.ravel()
+        order = np.argsort(flat, kind="stable")
+        bounds = np.searchsorted(flat[order], np.arange(len(lists.members) + 1))
+        for cell in np.unique(flat).tolist():
+            asking = order[bounds[cell] : bounds[cell + 1]] // columns.shape[1]
+            mine, best = found[asking], similar[asking]
+            _compare(vectors, queries[asking], lists.members[cell], mine, best)
+            found[asking], similar[asking] = mine, best
     return found, np.where(found >= 0, similar, np.float32(np.nan))
 
 
@@ -111,10 +104,24 @@ def recall(vectors: Float32, queries: Int64, similarities: Float32, k: int) -> f
     """
     if not len(queries):
         return 1.0
-    _, truth = nearest_neighbours(vectors, Search(queries, np.arange(len(vectors))), k)
+    _, truth = exact_neighbours(vectors, queries, k)
     # neighbours at the same distance are as good as each other
     worst = truth[:, [min(k, len(vectors) - 1) - 1]]
     return float((similarities >= worst - 1e-6).sum() / np.isfinite(truth).sum())
+
+
+def _nothing(queries: int, k: int) -> tuple[Int32, Float32]:
+    return np.full((queries, k), -1, dtype=np.int32), np.full((queries, k), -np.inf, dtype=np.float32)
+
+
+def _compare(vectors: Float32, queries: Int64, base: Int64, found: Int32, best: Float32) -> None:
+    """Compare queries with other vectors, none twice, and keep the best so far in `found` and `best`."""
+    if not len(base):
+        return
+    together = base[-1] - base[0] + 1 == len(base)
+    products = vectors[queries] @ (vectors[base[0] : base[-1] + 1] if together else vectors[base]).T
+    products[queries[:, None] == base[None, :]] = -np.inf
+    _merge(found, best, products, base)
 
 
 def _merge(found: Int32, best: Float32, products: Float32, base: Int64) -> None:
