@@ -248,3 +248,10 @@ def test_a_closed_item_parses():
 )
 def test_a_statement_is_inline_only_if_all_its_bodies_are(source: str, expected: str):
     assert items_text(source, analyze_code(source, "javascript")) == expected
+
+
+def test_a_here_document_may_begin_with_a_separator() -> None:
+    source = "a = <<ef\n ; b\nef\n"
+    assert items_text(source, analyze_code(source, "ruby")).count("\n") == 0
+    (item,) = analyze_code("a = <<ef\n ; b\n", "ruby").items
+    assert list(item.spans) == sorted(item.spans)

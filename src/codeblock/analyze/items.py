@@ -233,7 +233,7 @@ def _sweep(parsed: Parsed, deadline: Deadline) -> tuple[list[_Region], list[Inte
         begin = start
         start += piece.find(text)
         end = start + len(text)
-        if closed != _NO_REGION and text[:1] in separators and (len(text) == 1 or text[1] <= 0x20):
+        if closed not in (_NO_REGION, region) and text[:1] in separators and (len(text) == 1 or text[1] <= 0x20):
             if len(text) > 1:  # a closing bracket, say, which is not part of the item that ended
                 pieces.append((end - len(text[1:].lstrip()), end))
                 end = start + 1

@@ -347,6 +347,7 @@ class ProgramBuilder:
             if frame.instructions[-1] != (_LOOP, frame.loop, 0, 0):
                 return None
             frame.instructions.pop()
+            frame.open.pop()  # of damaged code, a body may lie in here
         else:
             frame.flush()
             self._step_starts.append(len(frame.instructions))
@@ -355,6 +356,7 @@ class ProgramBuilder:
     def _leave_part(self, frame: _Frame, part: int) -> None:
         frame.flush()
         if part == _INIT:
+            frame.open.append(_LOOP)
             frame.instructions.append((_LOOP, frame.loop, 0, 0))
         else:
             start = self._step_starts.pop()
