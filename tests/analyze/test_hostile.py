@@ -8,7 +8,7 @@ from codeblock.analyze import parse
 from codeblock.analyze.analyze import analyze, analyze_code
 from codeblock.analyze.values import MIN_EDGE_LIMIT
 from codeblock.errors import AnalysisError, AnalysisTimeout, ResponseTooLarge
-from codeblock.languages import load
+from codeblock.languages import load, load_all
 from codeblock.types import ItemKind
 from tests.analyze.show import check_analysis
 
@@ -89,6 +89,7 @@ def test_the_deadline_ends_the_work(name):
 
 def test_loading_and_compiling_a_pack_does_not_count(monkeypatch: pytest.MonkeyPatch):
     load.cache_clear()
+    load_all.cache_clear()
     monkeypatch.setattr(parse, "_compiled", {})
     assert analyze(["```swift\nlet x = 1\n```\n"], seconds=0.1).items  # its query takes 0.4 s
     assert [name for name, _ in parse._compiled] == ["swift"]

@@ -1,5 +1,6 @@
 import itertools
 import random
+from collections.abc import Iterable
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from codeblock.curate.duplicates import BAND_ROWS, BANDS, band_hashes, near_duplicates, shingle_hashes, similarity
-from codeblock.curate.text import jaccard, shingles
+from codeblock.curate.text import shingles
 from tests.curate.disguise import comment, reindent, rename
 from tests.curate.programs import programs
 
@@ -60,3 +61,10 @@ def test_bands_are_independent_of_what_else_is_hashed() -> None:
 def test_nothing_is_no_duplicate() -> None:
     assert find([]) == {}
     assert find(["", "x"]) == {}
+
+
+def jaccard(one: Iterable[str], other: Iterable[str]) -> float:
+    """Size of the intersection over that of the union; 0 for two empty sets."""
+    first, second = set(one), set(other)
+    union = len(first | second)
+    return len(first & second) / union if union else 0.0

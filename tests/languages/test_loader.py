@@ -31,7 +31,7 @@ PACK = {
 @pytest.fixture
 def own_pack(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Callable[..., None]]:
     """Write a pack `mine` over Python's."""
-    caches = [loader.languages, loader._folders, loader._aliases, loader.tables, loader.load]
+    caches = [loader.languages, loader._folders, loader._aliases, loader.tables, loader.load, loader.load_all]
     monkeypatch.setenv(loader.EXTRA, str(tmp_path))
 
     def write(query: str | None = None, tables: str = "", **changes: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 Turns = Sequence[Mapping[str, str]]
 """A conversation as a `SAMPLES` row holds it: mappings with `role` and `content`."""
@@ -41,10 +41,3 @@ def shingles(text: str, length: int = 3) -> set[str]:
     """All runs of so many tokens; the whole text where it has fewer."""
     found = tokens(text)
     return {" ".join(found[i : i + length]) for i in range(max(1, len(found) - length + 1))}
-
-
-def jaccard(one: Iterable[str], other: Iterable[str]) -> float:
-    """Size of the intersection over that of the union; 0 for two empty sets."""
-    first, second = set(one), set(other)
-    union = len(first | second)
-    return len(first & second) / union if union else 0.0

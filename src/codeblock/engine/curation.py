@@ -38,7 +38,9 @@ from codeblock.curate.stages import ContentStage, EmbedStage, QualityStage
 from codeblock.curate.strategies import Needs
 from codeblock.data.inputs import Input, expand, fetch
 from codeblock.data.read import InputFile, check_inputs, read
+from codeblock.engine.guard import OWN_SHARE
 from codeblock.engine.local import run_stage
+from codeblock.engine.present import OVERWRITE, refuse_foreign
 from codeblock.engine.watch import Watch
 from codeblock.errors import DataError, UsageError
 from codeblock.store import (
@@ -64,7 +66,6 @@ HUB = "stages/hub"
 REPORT = "curation.json"
 """The report of a finished `codeblock curate`."""
 
-_OWN_SHARE = 0.75  # of a sample's time: then the parser ends by itself; the guard ends what no check inside it can
 _DATA_ROWS = 10_000  # per file of chosen samples
 _MODEL_SOURCES = frozenset({"gce-band"})
 _OUTPUT = pa.schema([f for f in schemas.SAMPLES if f.name not in ("reason", "offset")])
@@ -175,7 +176,7 @@ def curate_pool(
         stage = ContentStage(benchmarks, settings.overlap)
         reports.append(run_stage(stage, [pool], content, workers=workers, progress=progress))
     with watch("quality") as progress:
-        measure = QualityStage(names, analyzing.seconds * _OWN_SHARE)
+        measure = QualityStage(names, analyzing.seconds * OWN_SHARE)
         limit = analyzing.seconds if measure.parses else None
         inputs = [pool, content]
         reports.append(run_stage(measure, inputs, quality, workers=workers, row_seconds=limit, progress=progress))
@@ -327,15 +328,11 @@ def _key(stages: Path, used: Sequence[str], settings: CurateSettings, groups: Ma
 
 def _refuse_other(root: Path, files: Sequence[Input]) -> None:
     """Raise `UsageError` where a finished curation of other data, or something else, would be replaced."""
-    advice = "choose another --out, or replace it with --overwrite"
-    if (root / "stages" / "scored.json").exists():
-        raise UsageError(f"{root} holds the result of `codeblock select`: {advice}")
-    if not (root / "stages").is_dir() and any(path.name != ".lock" for path in root.iterdir()):
-        raise UsageError(f"{root} is not empty and holds no earlier run: {advice}")
+    refuse_foreign(root, "stages/scored.json", "codeblock select")
     try:
         before = json.loads((root / REPORT).read_bytes())["inputs"]
     except (OSError, ValueError, KeyError):
         return
     names = [file.path.name for file in files]
     if [Path(file["name"]).name for file in before] != names:
-        raise UsageError(f"{root} holds a curation of other data than {', '.join(names[:5])}: {advice}")
+        raise UsageError(f"{root} holds a curation of other data than {', '.join(names[:5])}: {OVERWRITE}")

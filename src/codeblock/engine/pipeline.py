@@ -18,7 +18,9 @@ from codeblock.config import Recipe, build_recipe
 from codeblock.data.inputs import Input, expand, fetch
 from codeblock.data.read import check_inputs, describe_inputs, read
 from codeblock.engine.curation import HUB, REPORT, check_curation, curate_pool, write_samples
+from codeblock.engine.guard import OWN_SHARE
 from codeblock.engine.local import run_stage
+from codeblock.engine.present import OVERWRITE, refuse_foreign
 from codeblock.engine.watch import Watch
 from codeblock.errors import DataError, StoreError, UsageError
 from codeblock.export.artefact import NO_SUPERVISED_TOKEN, STAGES, check_stages, write_manifest, write_selection
@@ -37,8 +39,6 @@ from codeblock.store import (
 )
 
 _SCORED = "stages/scored.json"
-_OVERWRITE = "choose another --out, or replace it with --overwrite"
-_OWN_SHARE = 0.75  # of a sample's time: then the analysis ends by itself; the guard ends what no check inside it can
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +70,7 @@ def run(recipe: Recipe, watch: Watch, *, overwrite: bool = False) -> Outcome:
     files = expand(recipe.data, root / HUB)
     samples, analysis, scores = (root / "stages" / stage for stage in STAGES)
     seconds = recipe.analyze.seconds
-    analyze, score = AnalyzeStage(seconds * _OWN_SHARE, recipe.analyze.max_bytes), ScoreStage(recipe.score)
+    analyze, score = AnalyzeStage(seconds * OWN_SHARE, recipe.analyze.max_bytes), ScoreStage(recipe.score)
     # what is wrong with the call shows before anything is changed or any time is spent
     strategy(recipe.select)
     if recipe.curate is not None:
@@ -79,7 +79,7 @@ def run(recipe: Recipe, watch: Watch, *, overwrite: bool = False) -> Outcome:
     scoring_facts = {**score.facts(), "scores": dict(score.fingerprint())}
     with run_lock(root):
         if not overwrite:
-            _refuse_foreign(root)
+            refuse_foreign(root, REPORT, "codeblock curate")
         fetch(files)
         if not overwrite:
             _refuse_other(root, recipe, files, scoring_facts["scores"])
@@ -132,9 +132,9 @@ def reselect(source: Path, out: Path, changes: Mapping[str, Any], watch: Watch, 
     strategy(recipe.select)
     with run_lock(out):
         if not overwrite:
-            _refuse_foreign(out)
+            refuse_foreign(out, REPORT, "codeblock curate")
             if (there := _scored_before(out)) and there["stages"] != scored["stages"]:
-                raise UsageError(f"{out} holds other scores than {source}: {_OVERWRITE}")
+                raise UsageError(f"{out} holds other scores than {source}: {OVERWRITE}")
         if out.resolve() != source.resolve():
             _start(out)
             check_stages(source)
@@ -192,15 +192,7 @@ def _refuse_other(root: Path, recipe: Recipe, files: Sequence[Input], scores: Ma
     differences += [(f"scoring {name}", old, scores.get(name)) for name, old in there["facts"]["scores"].items()]
     for name, old, new in differences:
         if old != new:
-            raise UsageError(f"{root} holds the result of another run, whose {name} is {old!r}, not {new!r}: {_OVERWRITE}")
-
-
-def _refuse_foreign(root: Path) -> None:
-    """Raise `UsageError` where a directory holds files and none of them are those of a run."""
-    if (root / REPORT).exists():
-        raise UsageError(f"{root} holds the result of `codeblock curate`: {_OVERWRITE}")
-    if not (root / "stages").is_dir() and any(path.name != ".lock" for path in root.iterdir()):
-        raise UsageError(f"{root} is not empty and holds no earlier run: {_OVERWRITE}")
+            raise UsageError(f"{root} holds the result of another run, whose {name} is {old!r}, not {new!r}: {OVERWRITE}")
 
 
 def _start(root: Path) -> None:

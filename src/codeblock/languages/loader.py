@@ -212,6 +212,7 @@ def load(name: str) -> Language:
     )
 
 
+@cache
 def load_all() -> None:
     """Load every pack, and compile the queries of one's own, so that their faults show before any work is done.
 

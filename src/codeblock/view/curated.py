@@ -14,21 +14,14 @@ from codeblock.curate.decisions import load_decision
 from codeblock.curate.quality import quality_names
 from codeblock.engine.curation import Curation
 from codeblock.errors import StoreError
+from codeblock.view.summary import add_stages, counted_rows
 
 
 def show(curation: Curation, out: str) -> None:
     """Print rows in, dropped by reason and kept, in all and per source, notes on quality, recall and seconds on stderr."""
     console = Console(stderr=True, highlight=False)
-    report, counts = curation.report, curation.report["counts"]
-    rows = Table(box=None, show_header=False, pad_edge=False)
-    rows.add_column(style="bold")
-    rows.add_column(justify="right")
-    rows.add_column(style="dim")
-    rows.add_row("rows in", f"{counts['rows_in']:,}")
-    for kind, name in (("quarantined", "quarantined"), ("dropped", "rejected")):
-        for reason, count in counts[name].items():
-            rows.add_row(f"  {kind}", f"{count:,}", reason)
-    rows.add_row("rows kept", f"{counts['kept']:,}")
+    report = curation.report
+    rows = counted_rows(report["counts"])
     share = report["kept_response_bytes"] / max(1, report["pool_response_bytes"])
     rows.add_row(
         "response bytes", f"{report['kept_response_bytes']:,}", f"{share:.2%} of the pool's {report['pool_response_bytes']:,}"
@@ -47,9 +40,7 @@ def show(curation: Curation, out: str) -> None:
         )
     tasks = ", ".join(f"{escape(name)} ({count:,} tasks)" for name, count in report["benchmarks"].items())
     rows.add_row("benchmarks", "", tasks or "none: samples were not compared with any (--benchmarks)")
-    for stage in curation.stages:
-        reused = f"{stage.shards_skipped} of {stage.shards_skipped + stage.shards_done} shards were there already"
-        rows.add_row(stage.name, f"{stage.seconds:.1f} s", reused if stage.shards_skipped else "")
+    add_stages(rows, curation.stages)
     console.print(rows)
     console.print(f"written to {out}: [bold]codeblock curate --out {out} --explain ID[/] says why a row was kept or dropped")
 
